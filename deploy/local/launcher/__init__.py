@@ -1,0 +1,1 @@
+"""Starts the whole suite natively: servers, services, supervisor, mail sink."""

@@ -1,0 +1,1 @@
+"""Transports that reach the outside: SMTP and, later, the others."""

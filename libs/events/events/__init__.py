@@ -1,0 +1,1 @@
+"""The language: every event and topic of the suite."""

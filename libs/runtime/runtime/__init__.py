@@ -1,0 +1,1 @@
+"""The machinery every service stands on: ledger, relay, subscriptions, ticks, gates, deliveries."""

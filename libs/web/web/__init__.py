@@ -1,0 +1,1 @@
+"""The common look: layout, components, sessions, guards, live updates, the path table."""

@@ -1,0 +1,1 @@
+"""From a tool's event to an alert's whole life."""
