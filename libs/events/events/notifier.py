@@ -1,0 +1,206 @@
+"""What the `notifier` service says: how each person is reached, what was sent, and what became of it."""
+
+from enum import StrEnum
+
+from pydantic import AwareDatetime, Field
+
+from events.core import Event, Value
+
+
+class Method(StrEnum):
+    EMAIL = "EMAIL"
+
+
+class ContactStatus(StrEnum):
+    OK = "OK"
+    LOCKED = "LOCKED"
+    BLACKLISTED = "BLACKLISTED"
+
+
+class AlertPreferenceType(StrEnum):
+    HIGH_PRIORITY = "HIGH_PRIORITY"
+    LOW_PRIORITY = "LOW_PRIORITY"
+
+
+class ReachEvent(Event):
+    topic = "reach.v1"
+
+    user: int
+
+    @property
+    def stream(self) -> str:
+        return f"reach-{self.user}"
+
+
+class ContactChanged(ReachEvent):
+    """An address of a person as it is from now on: in the vault `cell`, or the sign-in address where there is none."""
+
+    contact: int
+    method: Method = Method.EMAIL
+    cell: str | None = None
+    mask: str = ""
+    status: ContactStatus = ContactStatus.OK
+
+
+class ContactDeleted(ReachEvent):
+    """The address is gone, and with it the preferences that used it."""
+
+    contact: int
+
+
+class PreferenceChanged(ReachEvent):
+    """Where and how long after being asked a person wants to hear of alerts of this priority."""
+
+    preference: int
+    type: AlertPreferenceType
+    method: Method = Method.EMAIL
+    contact: int
+    delay_min: int = 0
+
+
+class PreferenceDeleted(ReachEvent):
+    preference: int
+    """A way of being told is dropped."""
+
+
+class ReachForgotten(ReachEvent):
+    """The person left: nothing reaches them any more."""
+
+
+class NotificationEvent(Event):
+    topic = "notifications.v1"
+
+    alert: int
+    user: int
+
+    @property
+    def stream(self) -> str:
+        return f"page-{self.alert}-{self.user}"
+
+    @property
+    def key(self) -> str:
+        return f"alert-{self.alert}"
+
+
+class NotificationQueued(NotificationEvent):
+    """A person is to be told by this contact at `send_at`, unless the alert is answered before."""
+
+    notification: int
+    alert_version: int
+    run: int = 1
+    level: int
+    contact: int
+    method: Method
+    mask: str = Field(default="", description="The address, made unreadable.")
+    send_at: AwareDatetime
+    source: int | None = None
+    preference: int | None = None
+    reason: str = Field(description="Why this person and this contact, as a sentence.")
+
+
+class NotificationParked(NotificationEvent):
+    """A person who must be told is not known here yet; the page waits for them, it is not dropped."""
+
+    alert_version: int
+    run: int = 1
+    level: int
+    reason: str = ""
+
+
+class NotificationHeld(NotificationEvent):
+    """Too many messages to one contact from one source: this one waits for the message that names all the rest."""
+
+    notification: int
+    until: AwareDatetime
+
+
+class NotificationSent(NotificationEvent):
+    """The other side took it: `message` says in which message, `reply` in which words."""
+
+    notification: int
+    message: int
+    message_id: str = ""
+    reply: str = ""
+    attempt: int = 1
+
+
+class NotificationDeferred(NotificationEvent):
+    """An attempt came to nothing that is final; the next one is at `next_at`."""
+
+    notification: int
+    message: int
+    attempt: int
+    error: str
+    next_at: AwareDatetime
+
+
+class NotificationFailed(NotificationEvent):
+    """It cannot be sent this way: the other side's words. The person's next contact is tried."""
+
+    notification: int
+    message: int | None = None
+    error: str
+
+
+class NotificationSuppressed(NotificationEvent):
+    """It is not sent, and this is why: the alert was answered before, the person is gone …"""
+
+    notification: int
+    reason: str
+
+
+class NotificationUnreachable(NotificationEvent):
+    """A person was to be told and has no contact or no preference for it."""
+
+    alert_version: int
+    run: int = 1
+    level: int
+    reason: str
+
+
+class AnswerAction(StrEnum):
+    ACCEPT = "ACCEPT"
+    ESCALATE = "ESCALATE"
+    RESOLVE = "RESOLVE"
+
+
+class NotificationAnswered(NotificationEvent):
+    """A person answered through a message; what it means is the alert's owner's to decide."""
+
+    notification: int
+    action: AnswerAction
+    channel: str = "email"
+
+
+class Carried(Value):
+    """One notification inside a message."""
+
+    notification: int
+    alert: int
+    user: int
+
+
+class MessageEvent(Event):
+    topic = "notifications.v1"
+
+    contact: int
+    source: int | None = None
+
+    @property
+    def stream(self) -> str:
+        return f"window-{self.source or 0}-{self.contact}"
+
+
+class MessageComposed(MessageEvent):
+    """One message carries these notifications; `place` is 1 to 3 in its window, or 0 for the one that names the rest."""
+
+    message: int
+    method: Method = Method.EMAIL
+    user: int
+    carries: tuple[Carried, ...]
+    place: int
+    window_ends_at: AwareDatetime
+
+
+class MessageWindowClosed(MessageEvent):
+    """The storm, if it was one, is over: the next message goes at once."""
