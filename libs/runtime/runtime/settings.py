@@ -1,0 +1,103 @@
+"""The process' settings: environment variables go in once, at the edge; one frozen object comes out."""
+
+from functools import cached_property
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Names are those of the environment variables. Every one has a default that suits one machine."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, ignored_types=(cached_property,)
+    )
+
+    kafka_bootstrap: str = Field("127.0.0.1:9092", description="Brokers, `host:port[,host:port…]`.")
+    topic_prefix: str = Field("", description="Before every topic and group: several suites then share one broker.")
+    database_url: str = Field(
+        "postgresql://postgres@127.0.0.1:5432/{service}",
+        description="Where ledgers live; `{service}` is filled in, so that each service has a database of its own.",
+    )
+
+    secret_key: SecretStr = Field(
+        SecretStr("insecure-for-one-machine"),
+        description="Signs sessions and links in messages; the same in the suite.",
+    )
+    vault_keys: SecretStr = Field(
+        SecretStr(""),
+        description="`k1:<base64 of 32 bytes>[,k0:…]`: the first encrypts a service's cells, all decrypt.",
+    )
+    people_keys: SecretStr = Field(
+        SecretStr(""), description="The same form, for names and addresses; every service of the suite has them."
+    )
+
+    public_url: str = Field("http://127.0.0.1:8080", description="What people type, without a slash at the end.")
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(8080, ge=0, le=65535, description="0 takes a free one.")
+    ops_port: int = Field(8081, ge=0, le=65535, description="Health, readiness and metrics, on loopback only.")
+    upstreams: str = Field(
+        "", description="`role=http://host:port,…`: where the router finds what is not in its process."
+    )
+    replica: str = Field(
+        "0", description="This replica's stable name: a restarted one takes its partitions back at once."
+    )
+
+    minute_s: float = Field(60.0, gt=0, description="How long a minute of patience lasts; shorter in demos and tests.")
+    storm_window_s: float = Field(
+        180.0, gt=0, description="The window in which many alerts for one contact share mails."
+    )
+
+    smtp_url: SecretStr = Field(SecretStr("smtp://127.0.0.1:1025"), description="May hold a user and a password.")
+    mail_from: str = "Alarum <alarum@example.org>"
+
+    first_admin_email: str = Field("", description="With the next two: the first administrator of an empty suite.")
+    first_admin_password: SecretStr = SecretStr("")
+    first_admin_key: SecretStr = SecretStr("")
+
+    otlp_endpoint: str = Field(
+        "", description="Base URL of an OTLP/HTTP receiver, `http://host:4318`; empty: no traces."
+    )
+    log_level: str = "INFO"
+    log_format: Literal["json", "console"] = "json"
+
+    @field_validator("public_url", "otlp_endpoint")
+    @classmethod
+    def _without_slash(cls, url: str) -> str:
+        return url.rstrip("/")
+
+    @field_validator("upstreams")
+    @classmethod
+    def _pairs(cls, pairs: str) -> str:
+        _upstreams(pairs)
+        return pairs
+
+    @field_validator("log_level")
+    @classmethod
+    def _level(cls, level: str) -> str:
+        if level.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
+            raise ValueError("must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL")
+        return level.upper()
+
+    @cached_property
+    def upstream_urls(self) -> dict[str, str]:
+        """Role -> base URL."""
+        return _upstreams(self.upstreams)
+
+    @property
+    def bootstrap(self) -> list[str]:
+        """The brokers, one by one: aiokafka and FastStream split no lists."""
+        return [host.strip() for host in self.kafka_bootstrap.split(",") if host.strip()]
+
+    def database_of(self, service: str) -> str:
+        """The address of this service's own database."""
+        return self.database_url.replace("{service}", service)
+
+
+def _upstreams(pairs: str) -> dict[str, str]:
+    named = [pair.strip().partition("=") for pair in pairs.split(",") if pair.strip()]
+    for role, _, url in named:
+        if not role or not url.startswith(("http://", "https://")):
+            raise ValueError("must be `role=http://host:port`, separated by commas")
+    return {role: url.rstrip("/") for role, _, url in named}
