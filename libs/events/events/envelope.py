@@ -114,6 +114,26 @@ def decode(body: bytes) -> Envelope:
     )
 
 
+class _Head(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
+    subject: str
+    type: str
+
+
+_head = TypeAdapter(_Head)
+
+
+def place_of(body: bytes) -> tuple[str, int]:
+    """The stream and version of an event whose type may be unknown. Raises `MalformedEvent`."""
+    try:
+        head = _head.validate_json(body)
+    except ValidationError as error:
+        raise MalformedEvent(str(error)) from error
+    return head.subject, _version(head.id)
+
+
 def _version(event_id: str) -> int:
     _, at_sign, version = event_id.rpartition("@")
     return int(version) if at_sign else 0

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime, Field
 
-from events.core import Event, Value
+from events.core import Event
 from events.shared import Actor, Image, Link, Priority
 
 

@@ -5,6 +5,7 @@ from enum import StrEnum
 from pydantic import AwareDatetime, Field
 
 from events.core import Event, Value
+from events.shared import Priority
 
 
 class Method(StrEnum):
@@ -59,8 +60,9 @@ class PreferenceChanged(ReachEvent):
 
 
 class PreferenceDeleted(ReachEvent):
-    preference: int
     """A way of being told is dropped."""
+
+    preference: int
 
 
 class ReachForgotten(ReachEvent):
@@ -104,6 +106,8 @@ class NotificationParked(NotificationEvent):
     alert_version: int
     run: int = 1
     level: int
+    priority: Priority = Priority.HIGH
+    source: int | None = None
     reason: str = ""
 
 
@@ -112,6 +116,13 @@ class NotificationHeld(NotificationEvent):
 
     notification: int
     until: AwareDatetime
+
+
+class NotificationDispatched(NotificationEvent):
+    """It is part of a message now, which is on its way; what becomes of the message becomes of it."""
+
+    notification: int
+    message: int
 
 
 class NotificationSent(NotificationEvent):
@@ -200,6 +211,13 @@ class MessageComposed(MessageEvent):
     carries: tuple[Carried, ...]
     place: int
     window_ends_at: AwareDatetime
+
+
+class MessageHeld(MessageEvent):
+    """One more notification waits for the message that will name all the rest, when the window ends."""
+
+    held: Carried
+    until: AwareDatetime
 
 
 class MessageWindowClosed(MessageEvent):

@@ -198,8 +198,8 @@ class Ledger(Protocol):
 
     async def earliest_due(self) -> datetime | None: ...
 
-    async def earliest_delivery(self) -> datetime | None:
-        """When the next delivery may be claimed (leases included)."""
+    async def earliest_delivery(self, busy: Iterable[str] = ()) -> datetime | None:
+        """When the next delivery may be claimed (leases included), those to `busy` targets left aside."""
         ...
 
     async def positions(self, reader: str) -> dict[Place, int]: ...

@@ -12,7 +12,6 @@ from typing import Any, Generic, TypeVar
 
 from events.core import Event, Outcome, Refusal
 from events.envelope import Envelope, UnknownEvent, decode, encode
-
 from runtime.ports import Delivery, Line, StreamRow, Transaction
 from runtime.streams import Kind
 
@@ -64,6 +63,8 @@ class Unit:
         self._deliveries: list[Delivery] = []
         self._settled: list[int] = []
         self._erased: list[str] = []
+        self._postponed: dict[str, datetime] = {}
+        self._touched: set[str] = set()
 
     # -- streams
 
@@ -184,12 +185,36 @@ class Unit:
     def settle(self, deliveries: Iterable[int]) -> None:
         self._settled.extend(deliveries)
 
+    @property
+    def changed(self) -> set[str]:
+        """Streams that this unit decided something on."""
+        return self._changed
+
+    def touch(self, kind: Kind[Any, Any], number: int | str) -> None:
+        """Write a loaded stream's head again, with its state and deadline as they fold now."""
+        self._touched.add(kind.stream(number))
+
+    def postpone(self, kind: Kind[Any, Any], number: int | str, until: datetime) -> None:
+        """Do not come back to a stream before `until`, although it is due: nothing could be decided on it."""
+        self._postponed[kind.stream(number)] = until
+
+    @property
+    def wrote(self) -> bool:
+        """There is something for the relay."""
+        return bool(self._lines)
+
+    @property
+    def delivers(self) -> bool:
+        """There is something to be sent outside."""
+        return bool(self._deliveries)
+
     async def flush(self) -> Sequence[Envelope]:
         """Write everything into the transaction; the engine commits it."""
         for stream in self._erased:
             await self.tx.erase(stream)
-        if self._lines:
-            await self.tx.append(self._lines, [self._head(stream) for stream in sorted(self._changed)])
+        rewritten = self._changed | self._touched | self._postponed.keys()
+        if rewritten:
+            await self.tx.append(self._lines, [self._head(stream) for stream in sorted(rewritten)])
         for name, entries in self._index.items():
             await self.tx.index_put(name, entries)
         if self._settled:
@@ -203,7 +228,8 @@ class Unit:
         if kind is None:
             return head
         state = self._states[stream]
-        return replace(head, state=kind.codec.dump(state), state_rev=kind.state_rev, due_at=kind.decider.due_at(state))
+        due_at = self._postponed.get(stream) or kind.decider.due_at(state)
+        return replace(head, state=kind.codec.dump(state), state_rev=kind.state_rev, due_at=due_at)
 
 
 def _events(lines: Sequence[Line]) -> list[Event]:
