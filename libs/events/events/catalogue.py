@@ -15,7 +15,10 @@ def event_types() -> dict[str, type[Event]]:
         value.wire_type(): value
         for module in MODULES
         for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Event) and value.__module__ == module.__name__ and _is_fact(value)
+        if isinstance(value, type)
+        and issubclass(value, Event)
+        and value.__module__ == module.__name__
+        and _is_fact(value)
     }
 
 

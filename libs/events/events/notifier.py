@@ -154,7 +154,7 @@ class NotificationFailed(NotificationEvent):
 
 
 class NotificationSuppressed(NotificationEvent):
-    """It is not sent, and this is why: the alert was answered before, the person is gone …"""
+    """It is not sent, and this is why: the alert was answered before, the person is gone, the contact was removed."""
 
     notification: int
     reason: str

@@ -36,7 +36,9 @@ def _traffic(name: str, writer: str, says: str) -> Topic:
 
 
 def _vault(service: str) -> Topic:
-    return Topic(f"{service}.vault.v1", service, f"Encrypted cells that only {service} reads.", compacted=True, public=False)
+    return Topic(
+        f"{service}.vault.v1", service, f"Encrypted cells that only {service} reads.", compacted=True, public=False
+    )
 
 
 SIGNALS = Topic(
@@ -52,7 +54,9 @@ ALERTS = _traffic("alerts.v1", "ingest", "The life of every alert, and why a sig
 SOURCES = Topic("sources.v1", "ingest", "Alert sources.")
 ESCALATIONS = _traffic("escalations.v1", "escalator", "Who must be told of an alert, when, and why they.")
 ONCALL = Topic("oncall.v1", "escalator", "Escalation policies and schedules.")
-NOTIFICATIONS = _traffic("notifications.v1", "notifier", "What was sent to whom, what became of it, and what they answered.")
+NOTIFICATIONS = _traffic(
+    "notifications.v1", "notifier", "What was sent to whom, what became of it, and what they answered."
+)
 REACH = Topic("reach.v1", "notifier", "Contacts and notification preferences.")
 ACCOUNTS = Topic("accounts.v1", "accounts", "Users, teams, API keys and sessions, without names and addresses.")
 PEOPLE = Topic(
