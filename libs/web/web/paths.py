@@ -57,7 +57,7 @@ class _Node:
 
 
 def role_of(path: str) -> str | None:
-    """The role that serves this raw (percent-encoded) path without its query, or None; the most specific pattern wins."""
+    """The role that serves this raw (percent-encoded, query-less) path, or None; the most specific pattern wins."""
     return _find(_ROOT, _segments(path), 0)
 
 

@@ -1,4 +1,6 @@
-"""Signed things that people carry: the session cookie and the links in mails; in comes SECRET_KEY, out come tokens and who they speak for."""
+"""Signed things that people carry: the session cookie and the links in mails; in comes SECRET_KEY, out come tokens and
+who they speak for.
+"""
 
 import hashlib
 import time
@@ -67,7 +69,7 @@ class Sessions:
         response.set_cookie(name, token, max_age=max_age_s, path="/", secure=secure, httponly=True, samesite="lax")
 
     def _name(self, request: Request) -> str:
-        """Browsers take Secure cookies over https and from loopback only; any other plain-http host needs another name."""
+        """Browsers take Secure cookies over https and from loopback only; other plain-http hosts need another name."""
         return SECURE_COOKIE if self._https or _is_trustworthy(request) else PLAIN_COOKIE
 
 
@@ -95,7 +97,9 @@ class AnswerLinks:
         self._clock = clock
 
     def token(self, answer: Answer, sent_at: float | None = None) -> str:
-        """Valid for seven days from `sent_at` (seconds since 1970; now when absent); the same input gives the same token."""
+        """Valid for seven days from `sent_at` (seconds since 1970; now when absent); the same input gives the same
+        token.
+        """
         at = int(self._clock() if sent_at is None else sent_at)
         return _text(self._signer.dumps([answer.alert, answer.user, answer.notification, answer.action.value, at]))
 
