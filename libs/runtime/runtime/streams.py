@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Generic, TypeVar, get_args
 
-from events.core import Decider
 from pydantic import TypeAdapter
+
+from events.core import Decider
 
 S = TypeVar("S")
 C = TypeVar("C")
