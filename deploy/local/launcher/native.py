@@ -248,7 +248,7 @@ class Kafka(_Server):
         return f"{self._jars}/*"
 
     def _write_properties(self) -> None:
-        settings = _BROKER | {
+        settings = BROKER_SETTINGS | {
             "controller.quorum.voters": f"1@127.0.0.1:{self._controller_port}",
             "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self._controller_port}",
             "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
@@ -498,7 +498,7 @@ async def _is_listening(port: int) -> bool:
     return True
 
 
-_BROKER = {
+BROKER_SETTINGS = {
     "process.roles": "broker,controller",
     "node.id": "1",
     "controller.listener.names": "CONTROLLER",

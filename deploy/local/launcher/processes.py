@@ -39,10 +39,13 @@ class Identity:
 
 
 def identify(pid: int) -> Identity | None:
-    """The identity of a live process; None for the dead, zombies included."""
+    """The identity of a live process; None for the dead, zombies included.
+
+    A killed JVM is a zombie *with threads* for a while: its sockets are still open, so it is not dead yet.
+    """
     try:
         process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
+        if process.status() == psutil.STATUS_ZOMBIE and len(list(Path(f"/proc/{pid}/task").glob("*"))) <= 1:
             return None
         return Identity(pid, process.create_time())
     except psutil.NoSuchProcess:

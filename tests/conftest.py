@@ -1,0 +1,65 @@
+"""Fixtures for all kinds of tests: one pair of real servers a session, a database and a topic prefix of its own for each test."""
+
+import secrets
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest_asyncio
+
+from tests.backend import Backend, make_backend
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def backend() -> AsyncIterator[Backend]:
+    """Started by the first test that asks. It belongs to no event loop, so any test's loop may use it."""
+    made = make_backend()
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest_asyncio.fixture
+async def topic_prefix(backend: Backend) -> str:
+    """What the test's topics and groups begin with, so that no two tests meet; the broker is up and thawed."""
+    await backend.heal()
+    return f"t{secrets.token_hex(4)}."
+
+
+@pytest_asyncio.fixture
+async def database(backend: Backend) -> AsyncIterator[str]:
+    """The DSN of an empty database that only this test has; Postgres is up and thawed."""
+    await backend.heal()
+    name = f"t_{secrets.token_hex(4)}"
+    await _execute(backend.dsn, f"create database {name}")
+    yield urlsplit(backend.dsn)._replace(path=f"/{name}").geturl()
+    await backend.heal()
+    await _execute(backend.dsn, f"drop database {name} with (force)")
+
+
+@pytest_asyncio.fixture
+async def database_template(backend: Backend) -> AsyncIterator[str]:
+    """A DSN with a literal {service}, as DATABASE_URL wants it; every database made from it goes with the test."""
+    await backend.heal()
+    prefix = f"t_{secrets.token_hex(4)}_"
+    yield urlsplit(backend.dsn)._replace(path="/").geturl() + prefix + "{service}"
+    await backend.heal()
+    for name in await _fetch_names(backend.dsn, prefix):
+        await _execute(backend.dsn, f'drop database "{name}" with (force)')
+
+
+async def _execute(dsn: str, statement: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def _fetch_names(dsn: str, prefix: str) -> list[str]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        rows = await connection.fetch("select datname from pg_database where starts_with(datname, $1)", prefix)
+    finally:
+        await connection.close()
+    return [row["datname"] for row in rows]
