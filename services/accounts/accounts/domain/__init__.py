@@ -1,0 +1,1 @@
+"""The four kinds of streams that accounts decides on: users, teams, API keys, sessions. All of it is pure."""
