@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from fastapi import Request
+from fastapi import FastAPI, Request
 
 from events.accounts import (
     ApikeyIssued,
@@ -311,6 +311,10 @@ class Door:
         self.access = access
         self._tail, self._session_of, self._refusal, self._sign_in = tail, session_of, refusal, sign_in
 
+    def install(self, app: FastAPI) -> None:
+        """From now on `caller` and `require` in this app's routes ask here."""
+        app.state.door = self
+
     async def caller(self, request: Request) -> Caller:
         """Who is asking, whatever they may do.
 
@@ -329,16 +333,12 @@ class Door:
             raise self._sign_in()
         return caller
 
-    def require(self, role: Role) -> Dependency:
+    async def caller_with(self, role: Role, request: Request) -> Caller:
         """Who is asking, provided that they have this role or a higher one; else 403 `FORBIDDEN`."""
-
-        async def caller_with_role(request: Request) -> Caller:
-            caller = await self.caller(request)
-            if not caller.is_at_least(role):
-                raise self._refusal(403, "FORBIDDEN", f"This needs the role {role}; you have {caller.role}")
-            return caller
-
-        return caller_with_role
+        caller = await self.caller(request)
+        if not caller.is_at_least(role):
+            raise self._refusal(403, "FORBIDDEN", f"This needs the role {role}; you have {caller.role}")
+        return caller
 
     async def _by_key(self, credentials: str) -> Caller:
         scheme, _, key = credentials.partition(" ")
@@ -363,3 +363,22 @@ class Door:
         except Unavailable:
             raise self._refusal(503, "UNAVAILABLE", "Who you are cannot be checked right now; try again") from None
         return find()
+
+
+def door_of(request: Request) -> Door:
+    door: Door = request.app.state.door
+    return door
+
+
+async def caller(request: Request) -> Caller:
+    """A FastAPI dependency: who is asking, whatever they may do."""
+    return await door_of(request).caller(request)
+
+
+def require(role: Role) -> Dependency:
+    """A FastAPI dependency: `Annotated[Caller, Depends(require(Role.USER))]`."""
+
+    async def caller_with_role(request: Request) -> Caller:
+        return await door_of(request).caller_with(role, request)
+
+    return caller_with_role
