@@ -5,6 +5,7 @@ work(unit) -> flush -> commit -> relay, ticks and deliveries are woken -> the br
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 import structlog
@@ -57,6 +58,7 @@ class Shell:
         self.relay = Relay(ledger, broker.producer, self.log, clock)
         self.reindex = reindex
         self.time_bell = Bell()
+        self.earliest_due: datetime | None = None
         self.delivery_bell = Bell()
         self.progress: dict[str, dict[Place, int]] = {}
         self.moved = asyncio.Condition()
@@ -114,6 +116,8 @@ class Shell:
     def _wake(self, unit: Unit) -> None:
         if unit.wrote:
             self.relay.wake()
+        if unit.earliest_due is not None and (self.earliest_due is None or unit.earliest_due < self.earliest_due):
+            self.earliest_due = unit.earliest_due
             self.time_bell.ring()
         if unit.delivers:
             self.delivery_bell.ring()
@@ -147,5 +151,6 @@ class Wakes:
 
     def _woken(self) -> None:
         self._shell.relay.wake()
+        self._shell.earliest_due = None
         self._shell.time_bell.ring()
         self._shell.delivery_bell.ring()

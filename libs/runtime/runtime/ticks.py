@@ -54,13 +54,16 @@ class Ticks:
 
     async def _sleep_until_due(self) -> None:
         """Until the earliest instant, a commit that may have lowered it, or the sweep."""
+        due = self._shell.earliest_due = await self._shell.ledger.earliest_due()
         while True:
-            due = await self._shell.ledger.earliest_due()
             wait_s = SWEEP_S if due is None else (due - self._shell.clock.now()).total_seconds()
             if due is not None and wait_s <= 0:
                 self.lag_s = -wait_s
                 return
-            await self._shell.time_bell.wait(min(wait_s, SWEEP_S))
+            if await self._shell.time_bell.wait(min(wait_s, SWEEP_S)) and self._shell.earliest_due is not None:
+                due = self._shell.earliest_due
+            else:
+                due = self._shell.earliest_due = await self._shell.ledger.earliest_due()
 
     async def _fire_all(self) -> None:
         """Everything that is due now, batch by batch."""

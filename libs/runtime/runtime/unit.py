@@ -65,6 +65,7 @@ class Unit:
         self._erased: list[str] = []
         self._postponed: dict[str, datetime] = {}
         self._touched: set[str] = set()
+        self.earliest_due: datetime | None = None
 
     # -- streams
 
@@ -229,6 +230,8 @@ class Unit:
             return head
         state = self._states[stream]
         due_at = self._postponed.get(stream) or kind.decider.due_at(state)
+        if due_at is not None:
+            self.earliest_due = min(due_at, self.earliest_due or due_at)
         return replace(head, state=kind.codec.dump(state), state_rev=kind.state_rev, due_at=due_at)
 
 
