@@ -1,0 +1,6 @@
+"""Journeys share one suite and one browser."""
+
+from tests.e2e.browser import chromium
+from tests.e2e.suite import suite
+
+__all__ = ["chromium", "suite"]
