@@ -8,8 +8,6 @@ from datetime import datetime
 
 from events.accounts import ApikeyIssued, ApikeyRevoked
 from events.core import Decider, Event, Outcome
-from events.topics import ACCOUNTS
-from runtime.streams import Kind
 
 
 @dataclass(frozen=True)
@@ -75,4 +73,3 @@ def masked(key: str) -> str:
 
 
 apikey: Decider[State, Command] = Decider(Unissued(), decide, evolve)
-APIKEY = Kind("apikey", ACCOUNTS.name, apikey, State)

@@ -8,8 +8,6 @@ from datetime import datetime
 
 from events.accounts import SessionOpened, SessionRevoked
 from events.core import Decider, Event, Outcome
-from events.topics import ACCOUNTS
-from runtime.streams import Kind
 
 
 @dataclass(frozen=True)
@@ -63,4 +61,3 @@ def evolve(state: State, event: Event) -> State:
 
 
 session: Decider[State, Command] = Decider(Unopened(), decide, evolve)
-SESSION = Kind("session", ACCOUNTS.name, session, State)

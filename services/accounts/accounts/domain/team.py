@@ -8,8 +8,6 @@ from datetime import datetime
 
 from events.accounts import Member, TeamChanged, TeamDeleted, Visibility
 from events.core import Decider, Event, Outcome, Refusal
-from events.topics import ACCOUNTS
-from runtime.streams import Kind
 
 
 @dataclass(frozen=True)
@@ -119,4 +117,3 @@ def _without(members: tuple[Member, ...], user: int) -> tuple[Member, ...]:
 
 
 team: Decider[State, Command] = Decider(Unformed(), decide, evolve)
-TEAM = Kind("team", ACCOUNTS.name, team, State)

@@ -11,8 +11,6 @@ from datetime import datetime
 
 from events.accounts import Role, UserChanged, UserDeleted, UserPasswordSet
 from events.core import Decider, Event, Outcome, Refusal
-from events.topics import ACCOUNTS
-from runtime.streams import Kind
 
 
 @dataclass(frozen=True)
@@ -141,4 +139,3 @@ def _profile(event: UserChanged) -> Profile:
 
 
 user: Decider[State, Command] = Decider(Nobody(), decide, evolve)
-USER = Kind("user", ACCOUNTS.name, user, State)
