@@ -192,6 +192,14 @@ class Ledger(Protocol):
         """Forget what the broker has acknowledged and give the next lines, in order."""
         ...
 
+    def written(self) -> int:
+        """The highest outbox number that this process has committed; 0 when it has committed none."""
+        ...
+
+    async def first_waiting(self) -> int | None:
+        """The lowest outbox number that the broker has not acknowledged; None when none waits."""
+        ...
+
     async def outbox_lag(self) -> tuple[int, float]:
         """(lines waiting, age of the oldest in seconds)."""
         ...
