@@ -134,6 +134,14 @@ class People:
 
         await self._shell.do(work)
 
+    async def can_sign_in(self, user: int) -> bool:
+        """Whether they have a password at all."""
+
+        async def find(unit: Unit) -> bool:
+            return await self._hash_of(unit, user) is not None
+
+        return await self._shell.run(find)
+
     async def has_password(self, user: int, password: str) -> bool:
         """Whether this is the user's password; takes as long when they have none, or do not exist."""
 
