@@ -58,7 +58,7 @@ class _Node:
 
 def role_of(path: str) -> str | None:
     """The role that serves this raw (percent-encoded, query-less) path, or None; the most specific pattern wins."""
-    return _find(_ROOT, _segments(path), 0)
+    return _find(_ROOT, _segments(path), 0) if path.startswith("/") else None
 
 
 def is_event_path(path: str, event_paths: tuple[str, ...] = EVENT_PATHS) -> bool:

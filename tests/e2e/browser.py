@@ -1,0 +1,125 @@
+"""A real browser for tests: in comes a fixture request, out goes a page on which every complaint fails the test.
+
+Debian's Chromium, driven by playwright. Without it a test is skipped with the reason, in CI it fails. Never wait with
+`page.wait_for_function`: it evaluates strings, which our CSP refuses; use `expect(locator)`.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from web.assets import bundle
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+SCREENSHOTS = Path(__file__).parents[2] / "reports" / "screenshots"
+DESK, PHONE = (1280, 800), (320, 640)
+
+# told by the page itself, since a blocked script cannot complain
+_LISTEN = """
+document.addEventListener('securitypolicyviolation', violation => {
+  console.error(`CSP refused ${violation.violatedDirective}: ${violation.blockedURI} ${violation.sample}`);
+});
+"""
+
+
+@dataclass
+class Complaints:
+    """What the browser found wrong; `allowed` are parts of messages that a test expects."""
+
+    found: list[str] = field(default_factory=list)
+    allowed: list[str] = field(default_factory=list)
+
+    def hear(self, message: str) -> None:
+        self.found.append(message)
+
+    def unexpected(self) -> list[str]:
+        return [message for message in self.found if not any(part in message for part in self.allowed)]
+
+
+def chromium_path() -> str:
+    """Where Chromium is; without one the test is skipped, in CI it fails."""
+    found = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+    if found:
+        return found
+    reason = "Chromium is not installed (Debian: apt-get install chromium fonts-dejavu-core)"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser for all tests; as root it needs to go without its sandbox."""
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def complaints() -> Complaints:
+    return Complaints()
+
+
+@pytest.fixture
+def page(chromium: Browser, complaints: Complaints) -> Iterator[Page]:
+    """A page at a desk, light. A console error, an uncaught exception or a CSP violation fails the test at its end."""
+    with opened(chromium, complaints) as page:
+        yield page
+    assert complaints.unexpected() == []
+
+
+@contextmanager
+def opened(
+    chromium: Browser, complaints: Complaints, size: tuple[int, int] = DESK, scheme: str = "light", **options: Any
+) -> Iterator[Page]:
+    """A page of another size or scheme (`light`, `dark`), in a context of its own."""
+    context = chromium.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, **options)
+    context.add_init_script(_LISTEN)
+    try:
+        yield _watched(context, complaints)
+    finally:
+        context.close()
+
+
+def axe(page: Page) -> list[str]:
+    """What axe finds wrong on the page (WCAG 2.2 AA and best practices), a line each; nothing is `[]`."""
+    page.evaluate((bundle() / "vendor" / "axe.js").read_text(encoding="utf-8"))
+    result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [_line(violation, node) for violation in result["violations"] for node in violation["nodes"]]
+
+
+def scrolls_sideways(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
+
+
+def screenshot(page: Page, name: str) -> Path:
+    """The whole page, for eyes, in reports/screenshots."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    file = SCREENSHOTS / f"{name}.png"
+    page.screenshot(path=file, full_page=True)
+    return file
+
+
+def _watched(context: BrowserContext, complaints: Complaints) -> Page:
+    page = context.new_page()
+    page.on("pageerror", lambda error: complaints.hear(f"uncaught: {error}"))
+    page.on("console", lambda message: _hear(complaints, message))
+    return page
+
+
+def _hear(complaints: Complaints, message: ConsoleMessage) -> None:
+    if message.type == "error":
+        complaints.hear(f"console: {message.text}")
+
+
+def _line(violation: dict[str, Any], node: dict[str, Any]) -> str:
+    return f"{violation['id']} ({violation['impact']}): {node['html'][:160]} {node['failureSummary']}"
