@@ -1,5 +1,6 @@
 """Payloads of tools against their pydantic models: a model comes out, or the first broken field with our words for its rule."""
 
+import json
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
@@ -46,3 +47,11 @@ def _first(error: ValidationError) -> Rejected:
     problem = error.errors(include_url=False)[0]
     name = ".".join(str(part) for part in problem["loc"])
     return Rejected(name, rule_broken(problem["type"], problem.get("ctx", {}), problem["msg"]))
+
+
+def decoded(body: str) -> Any | Rejected:
+    """The JSON in a stored signal; the gateway checked it once, but what is stored is older than this code."""
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        return Rejected("", f"must be JSON: {error}")

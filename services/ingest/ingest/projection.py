@@ -1,0 +1,278 @@
+"""From events to tables: what ingest decided (in the deciding transaction), and what escalator and notifier said of its alerts.
+
+Both are set-wise where it pays, and idempotent: the timeline takes an event's id once, and everything else is set, not added,
+but for the count of repeats, which goes with its timeline entry.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from events.core import Event
+from events.envelope import Envelope
+from events.escalator import (
+    EscalationEnded,
+    EscalationHalted,
+    EscalationLevelReached,
+    EscalationResponderAdded,
+    EscalationStarted,
+    Responder,
+)
+from events.ingest import (
+    AlertAccepted,
+    AlertAnswerNoted,
+    AlertAssigned,
+    AlertCommented,
+    AlertCreated,
+    AlertEscalationRequested,
+    AlertEvent,
+    AlertRepeated,
+    AlertResolved,
+    SignalDropped,
+)
+from events.notifier import MessageComposed
+from events.shared import Actor
+from ingest.intake import open_key
+from ingest.timeline import is_told
+
+CREATE = """
+insert into alerts (id, version, status, source, source_name, policy, policy_reason, priority, priority_reason, severity,
+    summary, details, alert_key, open_key, links, images, labels, services, teams, created_by, created_at,
+    auto_resolve_at, last_event_at)
+values ($1, $2, 'PENDING', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $20)
+on conflict (id) do nothing
+"""
+TELL = """
+insert into timeline (alert, event_id, type, at, body)
+select * from unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[], $5::jsonb[])
+on conflict do nothing returning alert, event_id
+"""
+NOTE = """
+insert into source_log (source, signal, event_id, outcome, alert, text, received_at)
+values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing
+"""
+ACCEPTED = "update alerts set status = 'ACCEPTED', accepted_by = $2, accepted_at = $3 where id = $1"
+RESOLVED = """
+update alerts set status = 'RESOLVED', resolved_by = $2, resolved_at = $3, resolve_reason = $4,
+    next_at = null, auto_resolve_at = null where id = $1
+"""
+PENDING_AGAIN = (
+    "update alerts set status = 'PENDING', version = $2, accepted_by = null, accepted_at = null where id = $1"
+)
+ASSIGNED = "update alerts set policy = coalesce($2, policy), assigned_user = $3 where id = $1"
+REPEATED = """
+update alerts set repeats = repeats + $2, last_event_at = greatest(last_event_at, $3) where id = $1
+"""
+VERSION = "update alerts set version = greatest(version, $2) where id = $1"
+COMMENT = """
+insert into comments (id, alert, content, creator, by, resolves, created_at) values ($1, $2, $3, $4, $5, $6, $7)
+on conflict do nothing
+"""
+RESPONDS = """
+insert into responders (alert, user_id, status, accepted_at, told_at) values ($1, $2, 'ACCEPTED', $3, $3)
+on conflict (alert, user_id) do update set status = 'ACCEPTED', accepted_at = excluded.accepted_at
+"""
+TOLD = """
+insert into responders (alert, user_id, status, told_at) select $1, unnest($2::bigint[]), 'PENDING', $3
+on conflict (alert, user_id) do nothing
+"""
+NOBODY_YET = "delete from responders where alert = $1"
+ASKED_AGAIN = "update responders set status = 'PENDING', accepted_at = null where alert = $1"
+STARTED = """
+update alerts set climb = 'CLIMBING', climb_reason = '', levels = $2, level = null, next_at = $3
+where id = $1 and status = 'PENDING'
+"""
+REACHED = "update alerts set level = $2, next_at = $3 where id = $1 and status = 'PENDING'"
+ENDED = "update alerts set climb = $2, climb_reason = $3, next_at = null where id = $1"
+
+
+async def project(sql: Any, decided: Sequence[Envelope]) -> None:
+    """What ingest itself decided; called inside the deciding transaction."""
+    told = [(envelope, envelope.event) for envelope in decided if isinstance(envelope.event, AlertEvent)]
+    created = [(envelope, event) for envelope, event in told if isinstance(event, AlertCreated)]
+    if created:
+        await sql.executemany(CREATE, [_row(envelope, event) for envelope, event in created])
+    news = await _tell(sql, [(event.alert, envelope) for envelope, event in told])
+    told = [(envelope, event) for envelope, event in told if (event.alert, envelope.id) in news]
+    for _, event in told:
+        await _change(sql, event)
+    if told:
+        await sql.executemany(VERSION, [(event.alert, envelope.version) for envelope, event in told])
+    await _note(sql, told, decided)
+
+
+async def project_foreign(sql: Any, said: Sequence[Envelope]) -> None:
+    """What escalator and notifier said of our alerts; called inside the transaction that moves the reader's position."""
+    await _tell(sql, [(alert, one) for one in said if is_told(one.event) for alert in alerts_of(one.event)])
+    for envelope in said:
+        await _climb(sql, envelope.event)
+
+
+def alerts_of(event: Event) -> tuple[int, ...]:
+    """Which alerts an event is about: one, or all that a message carries."""
+    if isinstance(event, MessageComposed):
+        return tuple(dict.fromkeys(carried.alert for carried in event.carries))
+    alert = getattr(event, "alert", None)
+    return (alert,) if isinstance(alert, int) else ()
+
+
+async def _change(sql: Any, event: AlertEvent) -> None:
+    """What one event changes of its alert's row and responders; a new alert was put there before."""
+    match event:
+        case AlertRepeated():
+            await sql.execute(REPEATED, event.alert, event.count, event.received_at)
+        case AlertAccepted():
+            await sql.execute(ACCEPTED, event.alert, _json(event.by), event.at)
+            await _responds(sql, event.alert, event.by, event)
+        case AlertAnswerNoted(outcome="ALREADY_ACCEPTED"):
+            await _responds(sql, event.alert, event.by, event)
+        case AlertResolved():
+            await sql.execute(RESOLVED, event.alert, _json(event.by), event.at, event.reason)
+        case AlertAssigned():
+            await sql.execute(PENDING_AGAIN, event.alert)
+            await sql.execute(ASSIGNED, event.alert, event.policy, event.user)
+            await sql.execute(NOBODY_YET, event.alert)
+        case AlertEscalationRequested():
+            await sql.execute(PENDING_AGAIN, event.alert)
+            await sql.execute(ASKED_AGAIN, event.alert)
+        case AlertCommented():
+            await _comment(sql, event)
+        case _:
+            pass
+
+
+def _row(envelope: Envelope, event: AlertCreated) -> tuple[Any, ...]:
+    return (
+        event.alert,
+        envelope.version,
+        event.source,
+        event.source_name,
+        event.policy,
+        event.policy_reason,
+        event.priority.value,
+        event.priority_reason,
+        event.severity,
+        event.summary,
+        event.details,
+        event.alert_key,
+        open_key(event.source, event.alert_key),
+        _json([link.model_dump() for link in event.links]),
+        _json([image.model_dump() for image in event.images]),
+        _json(event.labels),
+        _json(list(event.services)),
+        list(event.teams),
+        _json(event.by),
+        event.at,
+        event.auto_resolve_at,
+    )
+
+
+async def _comment(sql: Any, event: AlertCommented) -> None:
+    await sql.execute(
+        COMMENT,
+        event.comment,
+        event.alert,
+        event.content,
+        event.creator,
+        _json(event.by),
+        event.resolve_comment,
+        event.at,
+    )
+
+
+async def _responds(sql: Any, alert: int, by: Actor, event: AlertEvent) -> None:
+    if by.user is not None:
+        await sql.execute(RESPONDS, alert, by.user, event.at)
+
+
+async def _note(sql: Any, told: Sequence[tuple[Envelope, AlertEvent]], decided: Sequence[Envelope]) -> None:
+    """What became of each signal, for the page of its source."""
+    spoken = [(envelope, event, *_signals(event)) for envelope, event in told]
+    sources = await _sources(sql, {event.alert for _, event, signals, _, _ in spoken if signals})
+    rows = [
+        (sources[event.alert], signal, envelope.id, outcome, event.alert, text, _received_at(event))
+        for envelope, event, signals, outcome, text in spoken
+        for signal in signals
+        if event.alert in sources
+    ]
+    rows += [_dropped(envelope, envelope.event) for envelope in decided if isinstance(envelope.event, SignalDropped)]
+    if rows:
+        await sql.executemany(NOTE, rows)
+
+
+async def _sources(sql: Any, alerts: set[int]) -> dict[int, int]:
+    if not alerts:
+        return {}
+    found = await sql.fetch("select id, source from alerts where id = any($1::bigint[])", list(alerts))
+    return {row["id"]: row["source"] for row in found}
+
+
+def _received_at(event: AlertEvent) -> datetime:
+    received_at = event.received_at if isinstance(event, AlertCreated | AlertRepeated) else None
+    return received_at or event.at
+
+
+def _dropped(envelope: Envelope, event: SignalDropped) -> tuple[Any, ...]:
+    return event.source, event.signal, envelope.id, event.reason.value, None, event.text, event.received_at
+
+
+def _signals(event: AlertEvent) -> tuple[tuple[str, ...], str, str]:
+    match event:
+        case AlertCreated(signal=str(signal)):
+            return (signal,), "CREATED", event.summary
+        case AlertRepeated():
+            return event.signals, "REPEATED", event.summary
+        case AlertAccepted(signal=str(signal)):
+            return (signal,), "ACCEPTED", ""
+        case AlertResolved(signal=str(signal)):
+            return (signal,), "RESOLVED", event.reason
+        case AlertCommented(signal=str(signal)):
+            return (signal,), "COMMENTED", event.content[:200]
+        case AlertAnswerNoted(signal=str(signal)):
+            return (signal,), event.outcome, ""
+        case _:
+            return (), "", ""
+
+
+async def _climb(sql: Any, event: Event) -> None:
+    """Who is asked, how far the climb is, and when it goes on."""
+    match event:
+        case EscalationStarted():
+            levels = _json([level.model_dump() for level in event.levels])
+            await sql.execute(STARTED, event.alert, levels, event.begins_at)
+        case EscalationLevelReached():
+            await sql.execute(REACHED, event.alert, event.level, event.next_at)
+            await _told(sql, event.alert, event.responders, event)
+        case EscalationResponderAdded():
+            await _told(sql, event.alert, (event.responder,), event)
+        case EscalationEnded():
+            await sql.execute(ENDED, event.alert, "ENDED", event.reason)
+        case EscalationHalted():
+            await sql.execute(ENDED, event.alert, "HALTED", event.reason)
+        case _:
+            pass
+
+
+async def _told(sql: Any, alert: int, responders: Sequence[Responder], event: Event) -> None:
+    await sql.execute(TOLD, alert, [responder.user for responder in responders], event.at)
+
+
+async def _tell(sql: Any, told: Sequence[tuple[int, Envelope]]) -> set[tuple[int, str]]:
+    """Those that are news to the timeline."""
+    if not told:
+        return set()
+    bodies = [one.event.model_dump_json(exclude_none=True, exclude={"details"}) for _, one in told]
+    rows = await sql.fetch(
+        TELL,
+        [alert for alert, _ in told],
+        [one.id for _, one in told],
+        [one.type for _, one in told],
+        [one.event.at for _, one in told],
+        bodies,
+    )
+    return {(row["alert"], row["event_id"]) for row in rows}
+
+
+def _json(value: Any) -> str:
+    return value.model_dump_json(exclude_none=True) if isinstance(value, Actor) else json.dumps(value)
