@@ -1,0 +1,84 @@
+"""The wiring of accounts: settings and adapters come in, the role `accounts.web` goes out."""
+
+from collections.abc import Sequence
+
+from fastapi import FastAPI, Request, Response
+
+from accounts import api, pages
+from accounts.api import Desk
+from accounts.apikeys import Apikeys
+from accounts.first_admin import FirstAdmin, Wanted
+from accounts.indexes import Reindex
+from accounts.pages import Front
+from accounts.passwords import Passwords
+from accounts.people import Keys, People
+from accounts.refusals import Refused
+from accounts.sign_in import SignIn
+from accounts.streams import KINDS
+from accounts.teams import Teams
+from accounts.throttle import Throttle
+from events.topics import ACCOUNTS, PEOPLE, VAULTS
+from runtime.access import Access, Door
+from runtime.ports import Broker, Clock, Ledger, Unavailable
+from runtime.restore import Restore
+from runtime.role import Part, Role
+from runtime.settings import Settings
+from runtime.shell import Shell, Wakes
+from runtime.vault import Keyring
+from runtime.views import Tail
+from web.errors import answer
+from web.guards import ApiError, SignInNeeded, install
+from web.pages import Pages, environment
+from web.session import Sessions
+
+OWN_TOPICS = (ACCOUNTS.name, PEOPLE.name, VAULTS["accounts"].name)
+STATUS_OF = {"NOT_FOUND": 404, "VALIDATION_ERROR": 400}
+
+
+def keys_from(settings: Settings) -> Keys:
+    """Raises ValueError that names the setting which is missing or malformed."""
+    return Keys(
+        people=Keyring.parse(settings.people_keys.get_secret_value(), "PEOPLE_KEYS"),
+        vault=Keyring.parse(settings.vault_keys.get_secret_value(), "VAULT_KEYS"),
+    )
+
+
+def shell_of(settings: Settings, ledger: Ledger, broker: Broker, clock: Clock) -> Shell:
+    reindex = Reindex(keys_from(settings).people)
+    return Shell("accounts", settings=settings, ledger=ledger, broker=broker, clock=clock, kinds=KINDS, reindex=reindex)
+
+
+def web_role(shell: Shell, passwords: Passwords | None = None) -> Role:
+    """`accounts.web` on any adapters. The first administrator waits for the restore, so two never come of one."""
+    keys, passwords = keys_from(shell.settings), passwords or Passwords()
+    access = Access(keys.people)
+    tail = Tail(shell, access)
+    people, apikeys = People(shell, keys, passwords), Apikeys(shell)
+    desk = Desk(people, Teams(shell), apikeys, shell.settings.public_url)
+    first = FirstAdmin(shell, Wanted.from_settings(shell.settings), people, apikeys, passwords)
+    parts: Sequence[Part] = (shell.relay, Restore(shell, OWN_TOPICS), Wakes(shell), tail, first)
+    sign_in = SignIn(shell, people, Throttle())
+    return Role("accounts.web", parts, http_app(shell.settings, desk, sign_in, access, tail))
+
+
+def http_app(settings: Settings, desk: Desk, sign_in: SignIn, access: Access, tail: Tail) -> FastAPI:
+    app = FastAPI(title="accounts", openapi_url=None)
+    looks = Pages(environment("accounts"))
+    sessions = Sessions(settings.secret_key.get_secret_value(), settings.public_url)
+    Door(access, tail, session_of=sessions.read, refusal=ApiError, sign_in=SignInNeeded).install(app)
+    app.state.desk, app.state.front = desk, Front(looks, sessions, sign_in)
+    app.include_router(api.router)
+    app.include_router(pages.router)
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(Unavailable, _unavailable)
+    install(app, pages=looks)
+    return app
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    return answer(request, STATUS_OF.get(error.refusal.code, 409), error.refusal.code, error.refusal.message)
+
+
+async def _unavailable(request: Request, _error: Exception) -> Response:
+    return answer(request, 503, "UNAVAILABLE", "This cannot be done right now; try again in a moment")
