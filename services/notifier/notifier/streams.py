@@ -3,7 +3,7 @@
 from typing import Final
 
 from events.topics import NOTIFICATIONS, REACH
-from notifier import page, reach, window
+from notifier.domain import page, reach, window
 from runtime.streams import Kind
 
 PERSON: Final = Kind("reach", REACH.name, reach.reach, reach.State)

@@ -22,7 +22,7 @@ from events.notifier import (
     NotificationUnreachable,
 )
 from events.shared import Priority
-from notifier.page import (
+from notifier.domain.page import (
     Answer,
     Ask,
     Blank,
@@ -46,7 +46,7 @@ from notifier.page import (
     routes,
     spare,
 )
-from notifier.reach import Contact, Introduce, Reachable, SetContact, SetPreference, reach
+from notifier.domain.reach import Contact, Introduce, Reachable, SetContact, SetPreference, reach
 from notifier.streams import PAGE
 
 T0 = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from events.core import Event, Outcome, Refusal
 from events.notifier import AlertPreferenceType, ContactChanged, ContactDeleted, PreferenceDeleted, ReachForgotten
 from events.shared import Priority
-from notifier.reach import (
+from notifier.domain.reach import (
     Command,
     DeleteContact,
     DeletePreference,

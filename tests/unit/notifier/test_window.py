@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from events.core import Event
 from events.notifier import Carried, MessageComposed, MessageHeld, MessageWindowClosed
-from notifier.window import Close, Command, Open, Quiet, State, Tell, due_at, window
+from notifier.domain.window import Close, Command, Open, Quiet, State, Tell, due_at, window
 
 T0 = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
 LENGTH = timedelta(seconds=180)

@@ -29,7 +29,7 @@ from events.notifier import (
     NotificationUnreachable,
 )
 from events.shared import Priority
-from notifier.reach import Contact, Reachable, wanted_for
+from notifier.domain.reach import Contact, Reachable, wanted_for
 
 # -- values
 
