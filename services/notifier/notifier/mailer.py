@@ -1,0 +1,181 @@
+"""How a message leaves: looked at once more when it is claimed, written, sent, and its fate decided for all it carries."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from channels import attempts
+from channels.mail import Mail
+from events.cells import CellSealed
+from events.notifier import Carried, MessageComposed
+from notifier.domain.dossier import Dossier
+from notifier.domain.page import Defer, Drop, Notification, Succeed, Underway
+from notifier.domain.reach import Reachable
+from notifier.domain.reach import State as Person
+from notifier.mails import Letter, Writer
+from notifier.planning import page_number, read_dossiers
+from notifier.streams import PAGE, PERSON
+from notifier.worker import DueOne, fail, has_contact, notification_of
+from runtime.access import Access
+from runtime.deliveries import Later, Refused, Result, Sent
+from runtime.ports import Clock, Delivery, Unavailable
+from runtime.unit import Cause, Unit
+from runtime.vault import Keyring, Unreadable, read_cell
+from runtime.views import Tail
+from web.words import Tongue
+
+
+class Post(Protocol):
+    """What takes a mail: `channels.smtp.SmtpSender`, or what stands for it in a simulation."""
+
+    async def send(self, mail: Mail) -> attempts.Attempt: ...
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """What a claim found: the letter, and the cell of the address (None: the sign-in address)."""
+
+    letter: Letter
+    cell: str | None
+    sealed: CellSealed | None
+
+
+class Mailer:
+    """The sender of the channel `email`."""
+
+    def __init__(self, writer: Writer, post: Post, access: Access, tail: Tail, keyring: Keyring, clock: Clock) -> None:
+        self._writer, self._post, self._keyring, self._clock = writer, post, keyring, clock
+        self._access, self._tail = access, tail
+        self._claimed: dict[int, Claimed] = {}
+
+    # -- the latest state, in the claiming transaction
+
+    async def wanted(self, unit: Unit, delivery: Delivery) -> bool:
+        """Drop what was answered meanwhile; when nothing remains, no mail goes."""
+        composed = MessageComposed.model_validate_json(delivery.payload)
+        await unit.load(PAGE, {page_number(one.alert, one.user) for one in composed.carries})
+        known = await read_dossiers(unit, {one.alert for one in composed.carries})
+        person = await _person(unit, composed.user)
+        carries = [
+            (one, known[carried.alert])
+            for carried in composed.carries
+            if (one := await _still(unit, composed, carried, known[carried.alert], person)) is not None
+        ]
+        if carries:
+            self._claimed[delivery.id] = await _claimed(unit, Letter(composed, carries), person)
+        return bool(carries)
+
+    # -- one attempt
+
+    async def send(self, delivery: Delivery) -> Result:
+        claimed = self._claimed.pop(delivery.id)
+        try:
+            to = await self._address(claimed)
+        except Unreadable as error:
+            return Refused(str(error))
+        if to is None:
+            return Later("The address of this person is not known here yet")
+        attempt = await self._post.send(self._mail(claimed.letter, to, is_repeat=delivery.leased_before))
+        return _result(attempt)
+
+    async def _address(self, claimed: Claimed) -> str | None:
+        if claimed.cell is not None:
+            if claimed.sealed is None:
+                raise Unreadable("The address was erased")
+            return self._keyring.open(claimed.sealed).decode()
+        return await self._sign_in_address(claimed.letter.composed.user)
+
+    async def _sign_in_address(self, user: int) -> str | None:
+        """Somebody of a second ago may not be in our picture yet: read to the end before saying so."""
+        if self._access.email(user) is None:
+            try:
+                await self._tail.caught_up()
+            except Unavailable:
+                return None
+        return self._access.email(user)
+
+    def _mail(self, letter: Letter, to: str, *, is_repeat: bool) -> Mail:
+        user = self._access.person(letter.composed.user)
+        tongue = Tongue(user.timezone, user.language) if user else Tongue()
+        names = self._access.names({user for _, known in letter.carries for user in known.users})
+        return self._writer.write(letter, to, self._clock.now(), tongue, names, is_repeat=is_repeat)
+
+    # -- what became of it
+
+    async def settle(self, unit: Unit, delivery: Delivery, result: Result, next_at: datetime | None) -> None:
+        composed = MessageComposed.model_validate_json(delivery.payload)
+        await unit.load(PAGE, {page_number(one.alert, one.user) for one in composed.carries})
+        known = await read_dossiers(unit, {one.alert for one in composed.carries})
+        person = await _person(unit, composed.user)
+        for carried in composed.carries:
+            cause = Cause(None, known[carried.alert].trace)
+            await self._settle_one(unit, composed, carried, person, result, delivery.attempts, next_at, cause)
+
+    async def _settle_one(
+        self,
+        unit: Unit,
+        composed: MessageComposed,
+        carried: Carried,
+        person: Person,
+        result: Result,
+        attempt: int,
+        next_at: datetime | None,
+        cause: Cause,
+    ) -> None:
+        one = _underway(unit, composed, carried)
+        if one is None:
+            return
+        page, message, at = page_number(carried.alert, carried.user), composed.message, unit.at
+        match result:
+            case Sent(reply):
+                message_id = self._writer.message_id(composed)
+                unit.decide(PAGE, page, Succeed(one.id, message, message_id, reply, attempt, at), cause)
+            case Later(error) if next_at is not None:
+                unit.decide(PAGE, page, Defer(one.id, message, attempt, error, next_at, at), cause)
+            case Later(error) | Refused(error):
+                due = DueOne(carried.alert, carried.user, one)
+                await fail(unit, due, person, error, cause, message)
+
+
+async def _person(unit: Unit, user: int) -> Person:
+    return (await unit.peek(PERSON, [user]))[PERSON.stream(user)].state
+
+
+def _underway(unit: Unit, composed: MessageComposed, carried: Carried) -> Notification | None:
+    """The notification, while it is in this message and nothing became of it yet."""
+    one = notification_of(unit, page_number(carried.alert, carried.user), carried.notification)
+    if one is None or not isinstance(one.fate, Underway) or one.fate.message != composed.message:
+        return None
+    return one
+
+
+async def _still(
+    unit: Unit, composed: MessageComposed, carried: Carried, known: Dossier, person: Person
+) -> Notification | None:
+    """The notification, if it is still to be told; where not, that is decided here and now."""
+    one = _underway(unit, composed, carried)
+    if one is None:
+        return None
+    cause = Cause(None, known.trace)
+    if known.halts(one.alert_version):
+        assert known.stop is not None
+        unit.decide(PAGE, page_number(carried.alert, carried.user), Drop(one.id, known.stop.reason, unit.at), cause)
+        return None
+    due = DueOne(carried.alert, carried.user, one)
+    return one if await has_contact(unit, due, person, cause, composed.message) else None
+
+
+async def _claimed(unit: Unit, letter: Letter, person: Person) -> Claimed:
+    contact = person.contact(letter.composed.contact) if isinstance(person, Reachable) else None
+    cell = contact.cell if contact is not None else None
+    return Claimed(letter, cell, await read_cell(unit.tx, cell) if cell is not None else None)
+
+
+def _result(attempt: attempts.Attempt) -> Result:
+    match attempt:
+        case attempts.Sent(reply):
+            return Sent(reply)
+        case attempts.Later(error, retry_after_s):
+            return Later(error, retry_after_s)
+        case attempts.Refused(error):
+            return Refused(error)
