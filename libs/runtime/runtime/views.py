@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from structlog.stdlib import BoundLogger
 
 from events.envelope import MalformedEvent, UnknownEvent
-from runtime.ports import Broker, Place, Reader, Record, Unavailable
+from runtime.ports import Broker, Place, PositionLost, Reader, Record, Unavailable
 from runtime.records import Received, decode_record
 from runtime.role import Background
 
@@ -105,6 +105,10 @@ class Tail:
                 await self._follow()
             except Unavailable as away:
                 self._shell.log.info("view waits for the broker", topics=self.view.topics, reason=str(away))
+            except PositionLost as lost:  # the topic was made anew: everything in it is news
+                self._shell.log.warning("view starts over", topics=self.view.topics, reason=str(lost))
+                self._positions.clear()
+                self._versions.clear()
             except Exception:  # a view never dies: it reads again with a new reader
                 self._shell.log.exception("view reads again", topics=self.view.topics)
             failures = 1 if before != self._positions else failures + 1
