@@ -73,8 +73,13 @@ class EscalationStarted(EscalationEvent):
     policy: int | None = None
     policy_version: int | None = None
     policy_name: str = ""
+    policy_reason: str = Field(default="", description="Why this policy, where it stands in for another.")
     priority: Priority = Priority.HIGH
     levels: tuple[Rule, ...]
+    rounds: int = Field(default=1, description="How many times the policy's rules are in `levels`.")
+    minute_ms: int = Field(
+        default=60_000, description="How long a minute of patience lasts; shorter in tests and demos."
+    )
     begins_at: AwareDatetime = Field(description="When the first level is due: now, or after the policy's delay.")
     source: int | None = None
     by: Actor | None = None
@@ -176,6 +181,7 @@ class Layer(Value):
     ends_on: str | None = None
     users: tuple[int, ...]
     rotation: str = Field(description="ISO 8601 duration of one turn, e.g. P7D or PT8H.")
+    restriction_type: str | None = Field(default=None, description="As it was written; TIMES_OF_WEEK is the only one.")
     restrictions: tuple[Restriction, ...] = ()
 
 

@@ -1,0 +1,13 @@
+"""The kinds of streams that the escalator decides on, by name, topic and decider."""
+
+from escalator.domain import escalation, policy, schedule
+from events.topics import ESCALATIONS, ONCALL
+from runtime.streams import Kind
+
+ESCALATION: Kind[escalation.State, escalation.Command] = Kind(
+    "escalation", ESCALATIONS.name, escalation.escalation, escalation.State
+)
+POLICY: Kind[policy.State, policy.Command] = Kind("policy", ONCALL.name, policy.policy, policy.State)
+SCHEDULE: Kind[schedule.State, schedule.Command] = Kind("schedule", ONCALL.name, schedule.schedule, schedule.State)
+
+KINDS = (ESCALATION, POLICY, SCHEDULE)
