@@ -48,6 +48,7 @@ class Dossier:
     source: int | None = None
     source_name: str = ""
     links: tuple[Link, ...] = field(default=())
+    teams: tuple[int, ...] = field(default=())
     repeats: int = 0
     created_at: datetime | None = None
     by: Actor | None = None
@@ -110,6 +111,7 @@ def _opened(dossier: Dossier, event: AlertCreated) -> Dossier:
         source=event.source,
         source_name=event.source_name,
         links=event.links[:MOST_LINKS],
+        teams=event.teams,
         created_at=event.at,
         by=event.by,
         since=event.at,

@@ -1,0 +1,145 @@
+"""The wiring of notifier: settings and adapters come in, the roles `notifier.worker` and `notifier.web` go out."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from fastapi import FastAPI, Request, Response
+
+from channels.smtp import SmtpSender
+from events.topics import ALERTS, NOTIFICATIONS, REACH, VAULTS
+from notifier import api, pages
+from notifier.answers import Answers
+from notifier.api import Desk
+from notifier.contacts import Contacts
+from notifier.mailer import Mailer, Post
+from notifier.mails import Writer
+from notifier.pages import Front
+from notifier.refusals import NotGranted
+from notifier.restoring import reindex
+from notifier.streams import KINDS
+from notifier.worker import READER, TOPICS, Worker
+from runtime.access import Access, Door
+from runtime.deliveries import Deliveries
+from runtime.gate import Gate
+from runtime.outcomes import Outcomes
+from runtime.ports import Broker, Clock, Ledger, Unavailable
+from runtime.restore import Restore
+from runtime.role import Part, Role
+from runtime.settings import Settings
+from runtime.shell import Shell, Wakes
+from runtime.subscription import Deciding
+from runtime.ticks import Ticks
+from runtime.vault import Keyring
+from runtime.views import Tail
+from web.errors import answer
+from web.guards import ApiError, SignInNeeded, install
+from web.pages import Pages, environment
+from web.session import AnswerLinks, Sessions
+
+OWN_TOPICS = (NOTIFICATIONS.name, REACH.name, VAULTS["notifier"].name)
+STATUS_OF = {"NOT_FOUND": 404, "VALIDATION_ERROR": 400}
+
+
+def shell_of(settings: Settings, ledger: Ledger, broker: Broker, clock: Clock) -> Shell:
+    return Shell("notifier", settings=settings, ledger=ledger, broker=broker, clock=clock, kinds=KINDS, reindex=reindex)
+
+
+def post_of(settings: Settings) -> SmtpSender:
+    return SmtpSender(settings.smtp_url.get_secret_value(), settings.mail_from)
+
+
+def minute_of(settings: Settings) -> timedelta:
+    return timedelta(seconds=settings.minute_s)
+
+
+def people_of(settings: Settings) -> Access:
+    return Access(Keyring.parse(settings.people_keys.get_secret_value(), "PEOPLE_KEYS"))
+
+
+def vault_of(settings: Settings) -> Keyring:
+    return Keyring.parse(settings.vault_keys.get_secret_value(), "VAULT_KEYS")
+
+
+def writer_of(settings: Settings) -> Writer:
+    return Writer(settings.public_url, AnswerLinks(settings.secret_key.get_secret_value()))
+
+
+def worker_parts(shell: Shell, post: Post | None = None) -> Sequence[Part]:
+    """What runs in `notifier.worker`, on any adapters; `post` stands for the mail server in a simulation."""
+    settings = shell.settings
+    access = people_of(settings)
+    tail, gate = Tail(shell, access), Gate(shell, READER, (ALERTS.name,))
+    worker = Worker(minute_of(settings), timedelta(seconds=settings.storm_window_s))
+    out = post or post_of(settings)
+    mailer = Mailer(writer_of(settings), out, access, tail, vault_of(settings), shell.clock)
+    return (
+        shell.relay,
+        Restore(shell, OWN_TOPICS),
+        Wakes(shell),
+        tail,
+        *([Closing(out)] if isinstance(out, SmtpSender) else []),
+        Deciding(shell, reader=READER, topics=TOPICS, react=worker.react),
+        Ticks(shell, worker.tick, gate),
+        Deliveries(shell, mailer, gate),
+    )
+
+
+def worker_role(shell: Shell) -> Role:
+    return Role("notifier.worker", worker_parts(shell))
+
+
+def web_role(shell: Shell, post: Post | None = None) -> Role:
+    """`notifier.web` on any adapters."""
+    settings, access, outcomes = shell.settings, people_of(shell.settings), Outcomes(ALERTS.name)
+    tail, out = Tail(shell, access), post or post_of(settings)
+    contacts = Contacts(shell, vault_of(settings), access, tail, minute_of(settings))
+    desk = Desk(shell, contacts, writer_of(settings), out, Gate(shell, READER, (ALERTS.name,)))
+    parts: Sequence[Part] = (
+        shell.relay,
+        Restore(shell, OWN_TOPICS),
+        Wakes(shell),
+        tail,
+        Tail(shell, outcomes, from_end=True),
+        *([Closing(out)] if isinstance(out, SmtpSender) else []),
+    )
+    return Role("notifier.web", parts, http_app(settings, desk, Answers(shell, outcomes), access, tail))
+
+
+def http_app(settings: Settings, desk: Desk, answers: Answers, access: Access, tail: Tail) -> FastAPI:
+    app = FastAPI(title="notifier", openapi_url=None)
+    looks, secret = Pages(environment("notifier")), settings.secret_key.get_secret_value()
+    sessions = Sessions(secret, settings.public_url)
+    Door(access, tail, session_of=sessions.read, refusal=ApiError, sign_in=SignInNeeded).install(app)
+    app.state.desk, app.state.front = desk, Front(looks, AnswerLinks(secret), answers)
+    app.include_router(api.router)
+    app.include_router(pages.router)
+    app.add_exception_handler(NotGranted, _refused)
+    app.add_exception_handler(Unavailable, _unavailable)
+    install(app, pages=looks)
+    return app
+
+
+class Closing:
+    """Says goodbye to the mail server at the end."""
+
+    def __init__(self, post: SmtpSender) -> None:
+        self._post = post
+
+    async def start(self) -> None:
+        """Connections are made when there is something to send."""
+
+    async def stop(self) -> None:
+        await self._post.close()
+
+    def ready(self) -> str | None:
+        return None
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, NotGranted)
+    refusal = error.refusal
+    return answer(request, STATUS_OF.get(refusal.code, 409), refusal.code, refusal.message)
+
+
+async def _unavailable(request: Request, _error: Exception) -> Response:
+    return answer(request, 503, "UNAVAILABLE", "This cannot be done right now; try again in a moment")
