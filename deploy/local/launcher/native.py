@@ -7,7 +7,6 @@ from that folder. Data survives kills and restarts; the port too, as long as nob
 import asyncio
 import functools
 import importlib.util
-import json
 import os
 import secrets
 import shutil
@@ -24,173 +23,11 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from launcher import jars
-from launcher.processes import (
-    POLL_S,
-    Identity,
-    clean_environment,
-    end,
-    family,
-    free_port,
-    identify,
-    is_alive,
-    kill,
-    last_lines,
-    recall,
-    remember,
-    signal_all,
-    spawn,
-)
-
-START_TIMEOUT_S = 60.0
-START_ATTEMPTS = 3  # somebody else may take a free port between our look and the server's bind
-STOP_TIMEOUT_S = 20.0
-Say = Callable[[str], None]
+from launcher.processes import clean_environment, free_port
+from launcher.server import PortTaken, Say, Server, ServerFailed, is_listening, read_port, silent, write_port
 
 
-class ServerFailed(Exception):
-    """A server did not start; the message shows its last log lines and says what to do."""
-
-
-class _PortTaken(Exception):
-    pass
-
-
-def _silent(_text: str) -> None:
-    return
-
-
-class _Server:
-    """What Kafka and Postgres have in common: one process, its file, its log, its port."""
-
-    name: str
-    stop_signal: signal.Signals
-
-    def __init__(self, data_dir: Path) -> None:
-        self.data_dir = data_dir.resolve()
-        self.log = self.data_dir / "logs" / f"{self.name}.log"
-        self.output = self.log
-        self.port = 0
-        self._pid_file = self.data_dir / "run" / f"{self.name}.json"
-        self._process: subprocess.Popen[bytes] | None = None
-        self._identity: Identity | None = None
-
-    @property
-    def pid(self) -> int:
-        """The pid of the running server. Raises RuntimeError when it was never started."""
-        return self._who().pid
-
-    def is_running(self) -> bool:
-        self._reap()
-        return self._identity is not None and is_alive(self._identity)
-
-    async def start(self) -> None:
-        """Start and wait until it answers. Raises ServerFailed."""
-        await self.end_leftover()
-        await self._prepare()
-        for _ in range(START_ATTEMPTS):
-            if await self._starts():
-                return
-        raise ServerFailed(f"{self.name}: no port stayed free. Its log ends with\n{self.last_words()}")
-
-    def last_words(self) -> str:
-        """The end of its logs, for the message of a failure."""
-        return "\n".join(last_lines(log) for log in dict.fromkeys((self.output, self.log)) if log.exists())
-
-    async def stop(self) -> None:
-        """Ask it to end and wait; its data is complete on disk afterwards."""
-        if self._identity is not None:
-            await end(self._identity, self.stop_signal, STOP_TIMEOUT_S)
-            self._forget()
-
-    async def kill(self) -> None:
-        """kill -9 of the server with all its children."""
-        await kill(self._who())
-        self._forget()
-
-    async def restart(self) -> None:
-        """Stop cleanly, start again on the same port and data."""
-        await self.stop()
-        await self.start()
-
-    def freeze(self) -> None:
-        """SIGSTOP: connections stay open and nothing answers. The parent first, so that it starts no more children."""
-        signal_all(family(self._who()), signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        signal_all(family(self._who()), signal.SIGCONT)
-
-    async def end_leftover(self) -> None:
-        """End what an earlier run left behind in this data folder; others' processes are told apart by start time."""
-        left = recall(self._pid_file)
-        if left is not None and left != self._identity and is_alive(left):
-            await end(left, self.stop_signal, STOP_TIMEOUT_S)
-        self._pid_file.unlink(missing_ok=True)
-
-    async def _prepare(self) -> None:
-        raise NotImplementedError
-
-    def _command(self) -> list[str | Path]:
-        raise NotImplementedError
-
-    async def _answers(self) -> bool:
-        raise NotImplementedError
-
-    def _allocate(self) -> None:
-        self.port = free_port(self.port or _read_port(self.data_dir, self.name))
-        _write_port(self.data_dir, self.name, self.port)
-
-    async def _starts(self) -> bool:
-        """Whether it came up; False when its port was taken meanwhile. Whatever goes wrong, nothing is left running."""
-        try:
-            await self._start_once()
-        except _PortTaken:
-            await self.stop()
-            self.port = 0
-            return False
-        except BaseException:
-            await self.stop()
-            raise
-        return True
-
-    async def _start_once(self) -> None:
-        self._allocate()
-        logged = self.log.stat().st_size if self.log.exists() else 0
-        self._process = spawn(self._command(), self.output, cwd=self.data_dir)
-        self._identity = identify(self._process.pid)
-        if self._identity is not None:
-            remember(self._pid_file, self._identity)
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while not await self._answers():
-            self._judge(logged, deadline)
-            await asyncio.sleep(POLL_S)
-
-    def _judge(self, logged: int, deadline: float) -> None:
-        if not self.is_running():
-            if "address already in use" in _read_from(self.log, logged).lower():
-                raise _PortTaken
-            raise ServerFailed(f"{self.name} ended while starting. Its log ends with\n{self.last_words()}")
-        if time.monotonic() > deadline:
-            raise ServerFailed(
-                f"{self.name} did not answer on port {self.port} within {START_TIMEOUT_S:.0f} s."
-                f" Its log ends with\n{self.last_words()}"
-            )
-
-    def _who(self) -> Identity:
-        if self._identity is None:
-            raise RuntimeError(f"{self.name} is not running")
-        return self._identity
-
-    def _reap(self) -> None:
-        if self._process is not None:
-            self._process.poll()
-
-    def _forget(self) -> None:
-        self._reap()
-        self._process, self._identity = None, None
-        self._pid_file.unlink(missing_ok=True)
-
-
-class Kafka(_Server):
+class Kafka(Server):
     """One broker that is its own controller. `bootstrap` is "127.0.0.1:PORT"."""
 
     name = "kafka"
@@ -214,11 +51,11 @@ class Kafka(_Server):
         (self.folder / "log4j2.properties").write_text(_LOG4J)
         # the broker replaces meta.properties last: without it, what a killed format left is formatted again
         if not (self.folder / "data" / "meta.properties").exists():
+            self._allocate()
+            self._write_properties()
             await asyncio.to_thread(self._format)
 
     def _format(self) -> None:
-        self._allocate()
-        self._write_properties()
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         tool: list[str | Path] = [
             "kafka.tools.StorageTool",
@@ -234,9 +71,9 @@ class Kafka(_Server):
 
     def _allocate(self) -> None:
         super()._allocate()
-        wish = self._controller_port or _read_port(self.data_dir, "controller")
+        wish = self._controller_port or read_port(self.data_dir, "controller")
         self._controller_port = free_port(wish, taken=[self.port])
-        _write_port(self.data_dir, "controller", self._controller_port)
+        write_port(self.data_dir, "controller", self._controller_port)
 
     def _command(self) -> list[str | Path]:
         self._write_properties()
@@ -263,7 +100,7 @@ class Kafka(_Server):
 
     async def _answers(self) -> bool:
         """A metadata request, answered by *this* cluster: the open port alone may be somebody else's broker."""
-        if not await _is_listening(self.port):
+        if not await is_listening(self.port):
             return False
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=2_000)
         try:
@@ -274,11 +111,11 @@ class Kafka(_Server):
         finally:
             await admin.close()
         if described["cluster_id"] != self._cluster_id():
-            raise _PortTaken
+            raise PortTaken
         return bool(described["brokers"])
 
 
-class Postgres(_Server):
+class Postgres(Server):
     """One Postgres. `dsn` names the database `postgres`; user `postgres` with a password made for this data folder."""
 
     name = "postgres"
@@ -336,12 +173,12 @@ class Postgres(_Server):
         return [*_runner().prefix, _runner().binaries / "postgres", "-D", self.folder, *flags]
 
     async def _answers(self) -> bool:
-        if not await _is_listening(self.port):
+        if not await is_listening(self.port):
             return False
         try:
             connection = await asyncpg.connect(self.dsn, timeout=2)
         except asyncpg.InvalidPasswordError:
-            raise _PortTaken from None  # another Postgres listens here
+            raise PortTaken from None  # another Postgres listens here
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
             return False
         try:
@@ -349,14 +186,14 @@ class Postgres(_Server):
         finally:
             await connection.close()
         if Path(folder) != self.folder:
-            raise _PortTaken
+            raise PortTaken
         return True
 
 
 class Servers:
     """Kafka and Postgres of one data folder, started and stopped together."""
 
-    def __init__(self, data_dir: Path, say: Say = _silent) -> None:
+    def __init__(self, data_dir: Path, say: Say = silent) -> None:
         self.kafka = Kafka(data_dir)
         self.postgres = Postgres(data_dir)
         self._say = say
@@ -464,38 +301,6 @@ def write_private(file: Path, text: str) -> None:
     file.unlink(missing_ok=True)
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
         out.write(text)
-
-
-def _read_port(data_dir: Path, name: str) -> int | None:
-    try:
-        ports: dict[str, int] = json.loads((data_dir / "run" / "ports.json").read_text())
-    except (FileNotFoundError, ValueError):
-        return None
-    return ports.get(name)
-
-
-def _write_port(data_dir: Path, name: str, port: int) -> None:
-    file = data_dir / "run" / "ports.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    known = json.loads(file.read_text()) if file.exists() else {}
-    file.write_text(json.dumps(known | {name: port}))
-
-
-def _read_from(log: Path, offset: int) -> str:
-    if not log.exists():
-        return ""
-    with log.open("rb") as file:
-        file.seek(offset)
-        return file.read().decode(errors="replace")
-
-
-async def _is_listening(port: int) -> bool:
-    try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection("127.0.0.1", port), 1)
-    except (OSError, TimeoutError):
-        return False
-    writer.close()
-    return True
 
 
 BROKER_SETTINGS = {
