@@ -181,6 +181,16 @@ def install_browser_assets() -> None:
     stamp.write_text(fingerprint(made_of))
 
 
+def build_browser_assets() -> None:
+    web = ROOT / "libs" / "web" / "web"
+    made_of = [ROOT / "package-lock.json", web / "assets.py", *sorted((web / "static" / "src").rglob("*"))]
+    made_of, stamp = [path for path in made_of if path.is_file()], ROOT / "node_modules" / "build.done"
+    if is_done(stamp, made_of, web / "static" / "build"):
+        return
+    run("build the browser's files", [str(VENV / "bin" / "python"), "-m", "web.assets"])
+    stamp.write_text(fingerprint(made_of))
+
+
 def fetch_kafka() -> None:
     made_of, stamp = [ROOT / "deploy" / "local" / "jars.lock"], VENV / "jars.done"
     jars = stamp.read_text().splitlines() if stamp.exists() else []
@@ -200,6 +210,7 @@ def main() -> None:
         install_python_packages()
         install_own_packages()
         install_browser_assets()
+        build_browser_assets()
         fetch_kafka()
 
 

@@ -7,8 +7,8 @@ import httpx
 
 from launcher.suite import DEMO_EMAIL
 
-ADA = {"email": DEMO_EMAIL, "firstName": "Ada", "lastName": "Demo"}
-BOB = {"email": "bob@example.org", "firstName": "Bob", "lastName": "Demo", "role": "RESPONDER"}
+ADA = {"email": DEMO_EMAIL, "firstName": "Ada", "lastName": ""}  # the first administrator: accounts made her
+BOB = {"email": "bob@example.org", "firstName": "Bob", "lastName": "", "role": "RESPONDER"}
 WEEK = "P7D"
 PATIENCE_MINUTES = 5
 
