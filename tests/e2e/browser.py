@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
@@ -19,6 +19,7 @@ from web.assets import bundle
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 SCREENSHOTS = Path(__file__).parents[2] / "reports" / "screenshots"
+Scheme = Literal["light", "dark"]
 DESK, PHONE = (1280, 800), (320, 640)
 
 # told by the page itself, since a blocked script cannot complain
@@ -54,9 +55,12 @@ def chromium_path() -> str:
     pytest.skip(reason)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One browser for all tests; as root it needs to go without its sandbox."""
+    """One browser for all tests of a module; as root it needs to go without its sandbox.
+
+    Playwright keeps an event loop running in this thread meanwhile: async tests belong into other modules.
+    """
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=arguments)
@@ -79,7 +83,7 @@ def page(chromium: Browser, complaints: Complaints) -> Iterator[Page]:
 
 @contextmanager
 def opened(
-    chromium: Browser, complaints: Complaints, size: tuple[int, int] = DESK, scheme: str = "light", **options: Any
+    chromium: Browser, complaints: Complaints, size: tuple[int, int] = DESK, scheme: Scheme = "light", **options: Any
 ) -> Iterator[Page]:
     """A page of another size or scheme (`light`, `dark`), in a context of its own."""
     context = chromium.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, **options)

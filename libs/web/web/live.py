@@ -68,8 +68,8 @@ class Hub:
             self._subscribers.discard(subscriber)
 
     def response(self, request: Request) -> Response:
-        """The stream for this request, from its Last-Event-ID on."""
-        frames = self.stream(request.headers.get("last-event-id"))
+        """The stream for this request: from its Last-Event-ID on, at first from the page's `?after=`, else from now."""
+        frames = self.stream(request.headers.get("last-event-id") or request.query_params.get("after"))
         headers = {"Cache-Control": "no-cache, no-transform", "Vary": "Cookie"}
         return EventSourceResponse(frames, headers=headers, ping=PING_S, send_timeout=SEND_TIMEOUT_S)
 
@@ -87,6 +87,11 @@ class Hub:
                 yield frame
         finally:
             self._subscribers.discard(subscriber)
+
+    @property
+    def position(self) -> str:
+        """The id of the last frame. A page reads it before its data and gives it to `ui.live`: nothing falls between."""
+        return self._latest()
 
     @property
     def open_streams(self) -> int:

@@ -49,13 +49,14 @@ def ngettext(singular: str, plural: str, number: int) -> str:
 
 
 def short_date(at: datetime) -> str:
-    """`3 Mar, 03:00` in the viewer's zone."""
-    return _dated(_minute(at), "d MMM, HH:mm", _current.get())
+    """`3 Mar, 03:00` in the viewer's zone; with its abbreviation where the clock shows this time twice."""
+    text = _dated(_minute(at), "d MMM, HH:mm", _current.get())
+    return f"{text} {_zone_at(at)}" if _is_shown_twice(at) else text
 
 
 def exact_date(at: datetime) -> str:
     """`Tue 3 Mar 2026, 03:00:12 CET`: the zone is said, since on one night a year 02:30 exists twice."""
-    return _dated(at, "EEE d MMM yyyy, HH:mm:ss zzz", _current.get())
+    return f"{_dated(at.astimezone(UTC), 'EEE d MMM yyyy, HH:mm:ss', _current.get())} {_zone_at(at)}"
 
 
 def clock_time(at: datetime) -> str:
@@ -167,6 +168,17 @@ def _locale(name: str) -> Locale:
 def _dated(at: datetime, pattern: str, tongue: Tongue) -> str:
     """Dates are half of a page's time: each distinct minute is formatted once."""
     return format_datetime(at, pattern, tzinfo=zone(tongue.zone), locale=_locale(tongue.locale))
+
+
+def _zone_at(at: datetime) -> str:
+    """`CET`; `UTC+03` for zones without an abbreviation."""
+    name = at.astimezone(zone(_current.get().zone)).strftime("%Z")
+    return f"UTC{name}" if name.startswith(("+", "-")) else name
+
+
+def _is_shown_twice(at: datetime) -> bool:
+    local = at.astimezone(zone(_current.get().zone))
+    return local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
 
 
 def _minute(at: datetime) -> datetime:

@@ -73,6 +73,13 @@ class TestTheStream:
 
 
 class TestComingBack:
+    async def test_what_changed_since_a_page_was_made_is_told(self) -> None:
+        hub = Hub()
+        publish(hub, 1)
+        position = hub.position
+        publish(hub, 2)
+        assert [frame["data"] for frame in await take(hub.stream(position), 1)] == [data(2)]
+
     async def test_what_was_missed_is_told(self) -> None:
         hub = Hub()
         stream = hub.stream(None)

@@ -1,4 +1,4 @@
-// What every page runs, after htmx: fresh words for times, live parts, focus, toasts. Without it every page still works.
+// What every page runs, before htmx starts: fresh words for times, live parts, focus, toasts. Without it every page still works.
 import './times.js';
 import './live.js';
 import './focus.js';

@@ -8,10 +8,19 @@ const waiting = new WeakMap(); // element -> { last, timer }
 
 if (stream) {
   document.addEventListener('htmx:sse:before:message', event => hear(event.detail.message));
-  document.addEventListener('htmx:sse:after:connection', () => show(false));
+  document.addEventListener('htmx:sse:after:connection', connected);
   document.addEventListener('htmx:sse:error', event => lose(event.detail.status));
   document.addEventListener('htmx:response:error', event => fromStream(event) && lose(event.detail.ctx?.response?.status));
   document.addEventListener('htmx:error', event => fromStream(event) && show(true));
+}
+
+let isFirst = true;
+
+function connected() {
+  show(false);
+  // what changed between the page's making and now was told to nobody, unless the stream began at the page's position
+  if (isFirst && stream.dataset.after === undefined) parts().forEach(refresh);
+  isFirst = false;
 }
 
 function hear({ event, data }) {
