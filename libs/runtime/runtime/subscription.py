@@ -137,9 +137,13 @@ class Deciding:
                 self._shell.log.warning("reader.waits", reader=self._name, reason=str(away))
                 await asyncio.sleep(PAUSE_S)
             except PositionLost as lost:
-                self._waits = str(lost)
-                self._shell.log.error("reader.stopped", reader=self._name, reason=str(lost))
-                raise
+                await self._stand_still(lost)
+
+    async def _stand_still(self, lost: PositionLost) -> None:
+        """Until a person has decided: the role is not ready and says why; a restart alone would change nothing."""
+        self._waits = str(lost)
+        self._shell.log.error("reader.stopped", reader=self._name, reason=str(lost))
+        await asyncio.Event().wait()
 
     async def _handle(self, reader: Reader, records: Sequence[Record]) -> None:
         """The whole batch at once; again while the base is away; record by record when something in it fails."""
