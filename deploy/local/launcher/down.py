@@ -1,12 +1,15 @@
 """`make down`: ends the supervisor of a data folder, then whatever of its processes a crash left over; nothing else."""
 
+import signal
 import sys
 from pathlib import Path
 
-from launcher.processes import Identity, end, is_alive, recall
+from launcher.native import Kafka, Postgres
+from launcher.processes import end, is_alive, recall
 from launcher.suite import Suite
 
 PATIENCE_S = 60.0
+STOP_SIGNALS = {server.name: server.stop_signal for server in (Kafka, Postgres)}
 
 
 async def down(suite: Suite) -> int:
@@ -16,20 +19,26 @@ async def down(suite: Suite) -> int:
     if supervisor is not None and found:
         sys.stdout.write("Stopping …\n")
         await end(supervisor, patience_s=PATIENCE_S)
-    left = [who for file in _records(suite.data_dir) if (who := recall(file)) is not None and is_alive(who)]
-    for who in left:
-        await end(who)
+    left = await _end_left_over(suite.data_dir)
     _forget(suite.data_dir)
     sys.stdout.write(_report(suite, found, left))
     return 0
 
 
-def _report(suite: Suite, found: bool, left: list[Identity]) -> str:
+def _report(suite: Suite, found: bool, left: int) -> str:
     if not found and not left:
         return f"Nothing runs from {suite.data_dir}.\n"
     if left:
-        return f"Stopped, with {len(left)} left over from a crash. The data stays in {suite.data_dir}.\n"
+        return f"Stopped, with {left} left over from a crash. The data stays in {suite.data_dir}.\n"
     return f"Stopped. The data stays in {suite.data_dir}; make up continues with it.\n"
+
+
+async def _end_left_over(data_dir: Path) -> int:
+    """End what is recorded and still lives, servers last: others write to them. How many there were."""
+    found = {file.stem: who for file in _records(data_dir) if (who := recall(file)) is not None and is_alive(who)}
+    for name in sorted(found, key=lambda name: name in STOP_SIGNALS):
+        await end(found[name], STOP_SIGNALS.get(name, signal.SIGTERM))
+    return len(found)
 
 
 def _records(data_dir: Path) -> list[Path]:

@@ -24,11 +24,11 @@ def say(text: str) -> None:
 
 async def up(suite: Suite) -> int:
     """0 when the suite is ready, 1 when it is not, after saying why."""
-    running = recall(suite.data_dir / "run" / "supervisor.json")
-    if running is not None and is_alive(running):
-        return await _join(suite, running)
     try:
         _make_folder(suite.data_dir)
+        running = recall(suite.data_dir / "run" / "supervisor.json")
+        if running is not None and is_alive(running):
+            return await _join(suite, running)
         _check_port(suite)
     except WrongWish as error:
         return _fail(str(error))
