@@ -35,9 +35,14 @@ class NotBuilt(RuntimeError):
 
 def asset(path: str) -> str:
     """The URL of a file of the bundle, such as `app.css`. Raises NotBuilt when it was not built or has no such file."""
-    if not (bundle() / path).is_file():
+    return _url(bundle(), path)
+
+
+@lru_cache(maxsize=256)
+def _url(folder: Path, path: str) -> str:
+    if not (folder / path).is_file():
         raise NotBuilt(f"the bundle has no {path}; build it again: python -m web.assets")
-    return f"/static/{bundle().name}/{path}"
+    return f"/static/{folder.name}/{path}"
 
 
 @lru_cache(maxsize=1)

@@ -22,6 +22,7 @@ __all__ = ["ApiError", "Id", "SignInNeeded", "error_json", "install", "parse_jso
 log = logging.getLogger("web")
 
 MAX_BODY: Final = 2 * 1024 * 1024
+DRAINED: Final = 16 * 1024 * 1024
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 CSP: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -116,7 +117,11 @@ def _apologise(request: Request, error: Exception) -> Response:
 
 
 class BodyLimit:
-    """Refuses what is longer than allowed: by its Content-Length at once, else when the counted bytes pass it."""
+    """Refuses what is longer than allowed: by its Content-Length, else when the counted bytes pass the bound.
+
+    The rest of a refused body is read and thrown away, up to DRAINED bytes: who is cut off while sending never sees
+    the answer.
+    """
 
     def __init__(self, app: ASGIApp, max_body: int) -> None:
         self._app, self._max_body = app, max_body
@@ -126,13 +131,14 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         declared = Headers(scope=scope).get("content-length", "0")
-        if not declared.isdigit() or int(declared) > self._max_body:
-            await self._refusal()(scope, receive, send)
-            return
         try:
+            if not declared.isdigit() or int(declared) > self._max_body:
+                raise _TooLong
             await self._app(scope, self._counted(receive), send)
-        except _TooLong:
-            await self._refusal()(scope, receive, send)
+        except _TooLong as error:
+            headers = {} if error.is_read or await _discarded(receive) else {"Connection": "close"}
+            message = f"A body may have at most {self._max_body} bytes"
+            await error_json(413, "PAYLOAD_TOO_LARGE", message, headers)(scope, receive, send)
 
     def _counted(self, receive: Receive) -> Receive:
         taken = 0
@@ -142,19 +148,29 @@ class BodyLimit:
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > self._max_body:
-                raise _TooLong
+                raise _TooLong(not message.get("more_body", False))
             return message
 
         return counting
 
-    def _refusal(self) -> Response:
-        return error_json(
-            413, "PAYLOAD_TOO_LARGE", f"A body may have at most {self._max_body} bytes", {"Connection": "close"}
-        )
+
+async def _discarded(receive: Receive) -> bool:
+    """Whether the rest of the body came to its end within DRAINED bytes."""
+    taken = 0
+    while taken <= DRAINED:
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if not message.get("more_body", False):
+            return True
+    return False
 
 
 class _TooLong(BaseException):
-    """Passes through handlers that swallow exceptions while they read a body."""
+    """Passes through handlers that swallow exceptions while they read a body. `is_read`: nothing of the body is left."""
+
+    def __init__(self, is_read: bool = False) -> None:
+        super().__init__()
+        self.is_read = is_read
 
 
 class SameOrigin:

@@ -1,6 +1,7 @@
 """Every component in every state on one page, for eyes and for axe: in come pages, out goes a router."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
@@ -9,6 +10,13 @@ from web.pages import Pages, Viewer
 
 ADA = Viewer(1, "Ada", role="ADMIN", zone="Europe/Berlin")
 ERRORS = {"delay": "must be a whole number", "name": "is required"}
+DETAILS = """**db-1** does not answer
+
+- `pg_isready` says *no response*
+- see [runbook](https://example.org/runbook)
+
+<script>alert(1)</script>
+"""
 LABELS = {"delay": "Delay in minutes", "name": "Name"}
 
 
@@ -19,7 +27,14 @@ def routes(pages: Pages) -> APIRouter:
     @router.get("/styleguide")
     async def styleguide(request: Request) -> Response:
         hour = timedelta(hours=1)
-        return pages.render(request, "styleguide.html", ADA, errors=ERRORS, labels=LABELS, calendar=_week(), hour=hour)
+        values: dict[str, Any] = {
+            "errors": ERRORS,
+            "labels": LABELS,
+            "details": DETAILS,
+            "calendar": _week(),
+            "hour": hour,
+        }
+        return pages.render(request, "styleguide.html", ADA, **values)
 
     return router
 

@@ -1,5 +1,6 @@
 """The bundle: one folder named by what is in it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -27,10 +28,11 @@ def sources(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(assets, "BUILD", tmp_path / "build")
     assets.bundle.cache_clear()
-    return tmp_path / "build"
+    yield tmp_path / "build"
+    assets.bundle.cache_clear()
 
 
 class TestBuilding:

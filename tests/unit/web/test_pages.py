@@ -1,6 +1,6 @@
 """What a page is made of: the whole or a part, the look, the viewer's zone and language, what was typed."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,7 +23,7 @@ WHEN = """{% extends "bare.html" %}{% block main %}{{ ui.time(at) }}{% endblock 
 
 
 @pytest.fixture(autouse=True)
-def built(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def built(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A bundle of our own files, so that these tests need no npm."""
     modules = tmp_path_factory.mktemp("node_modules")
     for file in sum(assets.VENDORED.values(), ()):
@@ -32,6 +32,8 @@ def built(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     target = tmp_path_factory.mktemp("build")
     monkeypatch.setattr(assets, "BUILD", target)
     assets.build(modules, target=target)
+    yield
+    assets.bundle.cache_clear()
 
 
 @pytest.fixture

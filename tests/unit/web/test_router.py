@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.unit.web.serving import closed_port, served
+from web.guards import install
 from web.live import Hub
 from web.router import Router, upstreams_of
 
@@ -34,6 +35,10 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     answer.headers.append("set-cookie", "a=1")
     answer.headers.append("set-cookie", "b=2")
     await answer(scope, receive, send)
+
+
+async def echo_length(request: Request) -> int:
+    return len(await request.body())
 
 
 def named(name: str) -> ASGIApp:
@@ -165,6 +170,35 @@ class TestStreams:
         async with asyncio.timeout(5):
             while hub.open_streams:
                 await asyncio.sleep(0.01)
+
+    async def test_a_hub_that_closes_ends_them(self, routed: Routed) -> None:
+        hub, app = Hub(), FastAPI()
+        app.add_api_route("/on-call/stream", hub.response, response_class=Response)
+        http = await routed({}, {"escalator.web": app})
+        async with http.stream("GET", "/on-call/stream") as answer:
+            frames = answer.aiter_text()
+            await anext(frames)
+            hub.close()
+            assert [frame async for frame in frames] == []
+
+
+class TestTooLong:
+    @pytest.mark.parametrize("is_local", [True, False])
+    @pytest.mark.parametrize("is_declared", [True, False])
+    async def test_ten_megabytes_get_their_refusal_and_no_reset(
+        self, routed: Routed, is_local: bool, is_declared: bool
+    ) -> None:
+        async def chunks() -> AsyncIterator[bytes]:
+            for _ in range(160):
+                yield b"x" * 65536
+
+        app = FastAPI()
+        app.add_api_route("/api/users", echo_length, methods=["POST"])
+        install(app)
+        http = await (routed({"accounts.web": app}, {}) if is_local else routed({}, {"accounts.web": app}))
+        body = b"x" * 160 * 65536 if is_declared else chunks()
+        answer = await http.post("/api/users", content=body, headers={"content-type": "application/json"})
+        assert (answer.status_code, answer.json()["code"]) == (413, "PAYLOAD_TOO_LARGE")
 
 
 class TestSomebodyIsAway:
