@@ -13,6 +13,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
 
 from events.topics import Topic
+from runtime import metrics
 from runtime.kafka_link import Link, Names
 from runtime.kafka_producer import PATIENCE_S, KafkaProducer
 from runtime.kafka_readers import KafkaMember, KafkaTail
@@ -192,6 +193,7 @@ def of_process(settings: Settings) -> KafkaBroker:
     global _of_process  # noqa: PLW0603 -- one per process is what this is about
     if _of_process is None:
         _of_process = KafkaBroker(settings.bootstrap, settings.topic_prefix)
+        metrics.UNACKNOWLEDGED_SECONDS.set_function(_of_process.producer.oldest_unacknowledged_s)
     return _of_process
 
 

@@ -14,7 +14,7 @@ from runtime.role import Background
 T = TypeVar("T")
 
 RETRY_S = 0.25
-CLOSE_WITHIN_S = 1.5
+CLOSE_WITHIN_S = 1.0
 
 log = logs.get(__name__)
 

@@ -23,7 +23,7 @@ MAX_MESSAGE_BYTES = 6 * 1024 * 1024
 MAX_BATCH_BYTES = 262_144
 REQUEST_TIMEOUT_MS = 10_000
 PATIENCE_S = 10.0
-FLUSH_WITHIN_S = 1.0
+FLUSH_WITHIN_S = 0.5
 CONTENT_TYPE = ("content-type", b"application/cloudevents+json")
 
 
@@ -171,6 +171,6 @@ async def _end(session: AIOKafkaProducer) -> None:
         sending.cancel()
     await session.client.close()
     if sending is not None:
-        await asyncio.wait({sending}, timeout=1.0)
+        await asyncio.wait({sending}, timeout=0.5)
         if sending.done() and not sending.cancelled():
             sending.exception()

@@ -321,7 +321,7 @@ async def _out_of_range(lost: KafkaError, wire: _Wire, reader: str) -> str:
 async def _end(consumer: AIOKafkaConsumer) -> None:
     """Stop; when the broker does not answer, let go of the connections and of the tasks that wait for them."""
     stopping = asyncio.ensure_future(consumer.stop())
-    await asyncio.wait({stopping}, timeout=1.0)
+    await asyncio.wait({stopping}, timeout=0.5)
     if stopping.done():
         stopping.exception()
         return
