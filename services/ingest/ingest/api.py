@@ -361,14 +361,9 @@ def _comment(office: Office, row: CommentRow) -> CommentResource:
 
 async def _sources(office: Office, caller: Caller, found: list[SourceChanged]) -> list[SourceResource]:
     states = await office.read(lambda sql: reads.source_states(sql, [source.source for source in found]))
+    keys = await office.sources.keys_of([source for source in found if office.may_change(caller, source)])
     return [
-        _source(
-            office,
-            source,
-            await office.sources.key_of(source) if office.may_change(caller, source) else None,
-            states.get(source.source, "ALL_RESOLVED"),
-        )
-        for source in found
+        _source(office, source, keys.get(source.source), states.get(source.source, "ALL_RESOLVED")) for source in found
     ]
 
 

@@ -183,13 +183,13 @@ class SourceDesk:
 
         return await self._shell.run(work)
 
-    async def key_of(self, source: SourceChanged) -> str:
-        """The integration key, from the vault."""
+    async def keys_of(self, known: Sequence[SourceChanged]) -> dict[int, str]:
+        """The integration keys by source, from the vault."""
 
-        async def work(unit: Unit) -> str:
-            return await self._opened(unit, source)
+        async def work(unit: Unit) -> dict[int, str]:
+            return {source.source: await self._opened(unit, source) for source in known}
 
-        return await self._shell.run(work)
+        return await self._shell.run(work) if known else {}
 
     async def create(self, body: SourceBody) -> SourceCard:
         await self._check(body)

@@ -10,6 +10,7 @@ Overload is 503, never 429: Alertmanager does not repeat after a 4xx.
 
 import asyncio
 import json
+import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from ingest.canonical import Asked, Rejected, ToolEvent
 from ingest.intake import Grouping
 from ingest.integrations import PARSERS
 from ingest.keys import Keys
+from runtime import telemetry
+from runtime.metrics import SIGNALS as SIGNALS_TOLD
 from runtime.ports import Clock, Message, Producer, Unavailable
 from web.bodies import parse_json
 from web.errors import CODES, ApiError, error_json
@@ -37,6 +40,8 @@ from web.guards import MAX_BODY, BodyLimit, SafeAnswers, Unexpected
 SHUT_AFTER_S: Final = 0.3
 IN_FLIGHT_S: Final = 5.0
 MAX_SENDER_ID: Final = 255
+TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+ANSWERS: Final = {"BROKER_BUSY": "busy", "IN_DOUBT": "in_doubt"}
 CLOUD_EVENT: Final = "application/cloudevents+json"
 SIGNAL_IDS: Final = uuid.UUID("6d9a1c1e-5f3b-5c57-9d0b-2f2f6a3e7b10")
 KEPT_HEADERS: Final = ("user-agent", "content-type", "ce-id", "ce-source", "ce-type", "ce-time")
@@ -148,9 +153,13 @@ class Gateway:
     def _on(self, handle: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             try:
-                return await handle(request)
+                response = await handle(request)
             except ApiError as error:
-                return error_json(error.status, error.code, error.message, error.headers)
+                response = error_json(error.status, error.code, error.message, error.headers)
+                SIGNALS_TOLD.labels(ANSWERS.get(error.code, "refused")).inc()
+            else:
+                SIGNALS_TOLD.labels("accepted").inc()
+            return response
 
         return endpoint
 
@@ -177,7 +186,11 @@ class Gateway:
         payload, body = _without_key(said.payload, key, f"source-{source.source}")
         events = _parsed(dialect, payload, source)
         signal = self._signal(request, dialect, source, key, body, said.sender_id)
-        await self._produce(signal)
+        about: dict[str, str | int | float | bool] = {"source": source.source, "integration": dialect.integration}
+        given = request.headers.get("traceparent", "")
+        parent = given if TRACEPARENT.fullmatch(given) else None
+        with telemetry.span("signal.accepted", parent, kind=telemetry.Kind.SERVER, attributes=about) as span:
+            await self._produce(signal, span.traceparent)
         return dialect.say(Accepted(signal.signal, source.source, events, self._public_url))
 
     async def _source(self, key: str) -> SourceChanged:
@@ -210,12 +223,12 @@ class Gateway:
             at=self._clock.now(),
         )
 
-    async def _produce(self, signal: SignalReceived) -> None:
+    async def _produce(self, signal: SignalReceived, traceparent: str | None) -> None:
         """Stored when this returns. Raises ApiError 503: nothing was handed over, or it may be stored (`IN_DOUBT`)."""
         producer = self._producer()
         if producer.oldest_unacknowledged_s() > SHUT_AFTER_S:
             raise ApiError(503, "BROKER_BUSY", "Not stored: the broker is slow; send it again", {"Retry-After": "1"})
-        envelope = Envelope(signal, signal.stream, 0, "ingest")
+        envelope = Envelope(signal, signal.stream, 0, "ingest", traceparent=traceparent)
         sending = asyncio.ensure_future(producer.send([Message(SIGNALS.name, signal.key, encode(envelope))]))
         self._in_flight.add(sending)
         sending.add_done_callback(self._over)

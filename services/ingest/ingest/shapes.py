@@ -208,7 +208,7 @@ def log_entry(entry: Entry, alert: int, *, with_vars: bool) -> LogEntryResource:
         id=entry.id,
         timestamp=entry.at,
         log_entry_type=entry.entry_type,
-        text=entry.text,
+        text=entry.sentence,
         reasons=entry.reasons,
         alert_id=alert,
         filter_types=entry.filters,

@@ -44,6 +44,11 @@ class Entry:
     filters: tuple[str, ...] = ()
     vars: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def sentence(self) -> str:
+        """The line and its reasons in one."""
+        return ". ".join([self.text, *self.reasons])
+
 
 @dataclass(frozen=True)
 class _Said:
@@ -260,7 +265,7 @@ def _say_notification(event: Event, names: Namebook) -> _Said | None:
                 if event.place == 0
                 else f"number {event.place} of its window"
             )
-            return _Said(f"Mail {message} to {names.user(event.user)} carries this alert ({place})", (), "info", "mail")
+            return _Said(f"This alert is in mail {message} to {names.user(event.user)}", (place,), "info", "mail")
         case _:
             return None
 

@@ -1,0 +1,180 @@
+"""The wiring of ingest: settings and adapters come in, the roles `ingest.gateway`, `ingest.worker` and `ingest.web` go out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from structlog.stdlib import BoundLogger
+
+from events.topics import ACCOUNTS, ALERTS, ESCALATIONS, NOTIFICATIONS, ONCALL, PEOPLE, SIGNALS, SOURCES, VAULTS, Topic
+from ingest import api, pages
+from ingest.desk import AlertDesk, Beliefs, SourceDesk, reindex
+from ingest.gateway import Gateway
+from ingest.keys import Keys
+from ingest.live import OthersNews, OwnNews
+from ingest.names import Names
+from ingest.office import Office
+from ingest.pages import Front
+from ingest.policies import Policies
+from ingest.projection import project, project_foreign
+from ingest.refusals import Refused
+from ingest.streams import KINDS
+from ingest.worker import TOPICS, Worker
+from runtime.access import Access, Door
+from runtime.broker_kafka import of_process
+from runtime.clock import SystemClock
+from runtime.gate import Gate
+from runtime.ledger_postgres import PostgresLedger
+from runtime.ports import Broker, Clock, Ledger, Unavailable
+from runtime.records import Received
+from runtime.restore import Restore
+from runtime.role import Part, Role
+from runtime.settings import Settings
+from runtime.shell import Shell, Wakes
+from runtime.subscription import Deciding
+from runtime.ticks import Ticks
+from runtime.topics import TopicCheck
+from runtime.unit import Unit
+from runtime.vault import Keyring
+from runtime.views import Surroundings, Tail
+from web import styleguide
+from web.assets import static_routes
+from web.errors import answer
+from web.guards import ApiError, SignInNeeded, install
+from web.live import Hub
+from web.pages import Pages, environment
+from web.session import Sessions
+
+OWN = (ALERTS, SOURCES, VAULTS["ingest"])
+OWN_TOPICS = tuple(topic.name for topic in OWN)
+WORKER, WEB = "ingest.worker", "ingest.web"
+STATUS_OF = {"NOT_FOUND": 404, "VALIDATION_ERROR": 400, "FORBIDDEN": 403}
+
+
+def gateway(settings: Settings) -> Role:
+    """The role as it runs: on the process' Kafka, and on nothing else."""
+    broker, clock = of_process(settings), SystemClock()
+    role = gateway_role(_Edge(broker, structlog.get_logger(service="ingest")), settings, clock)
+    return Role(role.name, [broker, TopicCheck(broker, (SIGNALS, SOURCES)), *role.parts], role.http)
+
+
+def worker(settings: Settings) -> Role:
+    """The role as it runs: on the process' Kafka, and on Postgres."""
+    return _real(settings, worker_role, (*OWN, SIGNALS, NOTIFICATIONS, ONCALL))
+
+
+def web(settings: Settings) -> Role:
+    """The role as it runs: on the process' Kafka, and on Postgres."""
+    return _real(settings, web_role, (*OWN, ESCALATIONS, NOTIFICATIONS, ONCALL, ACCOUNTS, PEOPLE))
+
+
+def _real(settings: Settings, role_of: Callable[[Shell], Role], topics: Sequence[Topic]) -> Role:
+    broker = of_process(settings)
+    ledger = PostgresLedger(settings.database_of("ingest"))
+    role = role_of(shell_of(settings, ledger, broker, SystemClock()))
+    return Role(role.name, [broker, ledger, TopicCheck(broker, topics), *role.parts], role.http)
+
+
+@dataclass(frozen=True)
+class _Edge:
+    """What a tail needs where there is no ledger."""
+
+    broker: Broker
+    log: BoundLogger
+
+
+def shell_of(settings: Settings, ledger: Ledger, broker: Broker, clock: Clock) -> Shell:
+    return Shell(
+        "ingest",
+        settings=settings,
+        ledger=ledger,
+        broker=broker,
+        clock=clock,
+        kinds=KINDS,
+        project=project,
+        reindex=reindex,
+    )
+
+
+def gateway_role(surroundings: Surroundings, settings: Settings, clock: Clock) -> Role:
+    """No ledger: it answers while Postgres is down, and when started so."""
+    keys = Keys()
+    tail = Tail(surroundings, keys)
+    gateway = Gateway(keys, tail.caught_up, lambda: surroundings.broker.producer, clock, settings.public_url)
+    return Role("ingest.gateway", [tail], gateway.app())
+
+
+def worker_parts(shell: Shell) -> Sequence[Part]:
+    """What decides, on any adapters: the relay, the reader of signals and answers, and time."""
+    policies = Policies()
+    tail = Tail(shell, policies)
+    worker = Worker(policies, tail.caught_up, shell.settings.minute_s)
+    reader = Deciding(shell, reader=WORKER, topics=TOPICS, react=worker.react)
+    return [shell.relay, Restore(shell, OWN_TOPICS), Wakes(shell), tail, reader, Ticks(shell, worker.tick)]
+
+
+def worker_role(shell: Shell) -> Role:
+    return Role(WORKER, worker_parts(shell))
+
+
+def web_role(shell: Shell) -> Role:
+    settings = shell.settings
+    access = Access(Keyring.parse(settings.people_keys.get_secret_value(), "PEOPLE_KEYS"))
+    policies, keys, hub = Policies(), Keys(), Hub()
+    people, oncall, sources = Tail(shell, access), Tail(shell, policies), Tail(shell, keys)
+    others = OthersNews(shell, hub, Gate(shell, WEB, (ESCALATIONS.name, NOTIFICATIONS.name)))
+    parts: Sequence[Part] = (
+        shell.relay,
+        Restore(shell, OWN_TOPICS),
+        Wakes(shell),
+        people,
+        oncall,
+        sources,
+        Deciding(shell, reader=WEB, topics=(ESCALATIONS.name, NOTIFICATIONS.name), react=_project_foreign),
+        Tail(shell, OwnNews(hub), from_end=True),
+        Tail(shell, others, from_end=True),
+        others,
+    )
+    beliefs = Beliefs(access, policies, people.caught_up, oncall.caught_up)
+    keyring = Keyring.parse(settings.vault_keys.get_secret_value(), "VAULT_KEYS")
+    office = Office(
+        shell,
+        AlertDesk(shell, beliefs),
+        SourceDesk(shell, keyring, beliefs),
+        beliefs,
+        Names(access, policies, keys),
+        settings.public_url,
+    )
+    return Role(WEB, parts, http_app(settings, office, hub, people))
+
+
+def http_app(settings: Settings, office: Office, hub: Hub, people: Tail) -> FastAPI:
+    app = FastAPI(title="ingest", openapi_url=None)
+    looks = Pages(environment("ingest"))
+    sessions = Sessions(settings.secret_key.get_secret_value(), settings.public_url)
+    Door(office.access, people, session_of=sessions.read, refusal=ApiError, sign_in=SignInNeeded).install(app)
+    app.state.office, app.state.front = office, Front(looks, hub)
+    app.include_router(api.router)
+    app.include_router(pages.router)
+    app.include_router(styleguide.routes(looks))
+    app.router.routes.extend(static_routes())
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(Unavailable, _unavailable)
+    install(app, pages=looks)
+    return app
+
+
+async def _project_foreign(unit: Unit, batch: Sequence[Received]) -> None:
+    """The pictures of others' events; in memory there are none."""
+    if unit.tx.sql is not None:
+        await project_foreign(unit.tx.sql, [received.envelope for received in batch])
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    return answer(request, STATUS_OF.get(error.refusal.code, 409), error.refusal.code, error.refusal.message)
+
+
+async def _unavailable(request: Request, _error: Exception) -> Response:
+    return answer(request, 503, "UNAVAILABLE", "This cannot be done right now; try again in a moment")

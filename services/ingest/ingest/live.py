@@ -1,0 +1,80 @@
+"""Live pages: in come the topics' ends, out go ids and versions to every page that is open; each fetches its fragment again.
+
+Our own events are in the tables before they are published. Others' are told once our projection has passed them
+(whichever replica runs it), or a page would fetch itself again too early and stay old.
+"""
+
+import asyncio
+
+from events.topics import ALERTS, ESCALATIONS, NOTIFICATIONS
+from ingest.projection import alerts_of
+from runtime.gate import Gate
+from runtime.ports import Unavailable
+from runtime.records import Received
+from runtime.role import Background
+from runtime.shell import Shell
+from runtime.views import View
+from web.live import Hub
+
+EVENT = "alerts"
+PAUSE_S = 1.0
+
+
+class OwnNews(View):
+    """What ingest decided."""
+
+    topics = (ALERTS.name,)
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def apply(self, received: Received) -> None:
+        for alert in alerts_of(received.envelope.event):
+            tell(self._hub, received, alert)
+
+
+class OthersNews(View):
+    """What escalator and notifier said; a part that tells it when the tables hold it."""
+
+    topics = (ESCALATIONS.name, NOTIFICATIONS.name)
+
+    def __init__(self, shell: Shell, hub: Hub, gate: Gate) -> None:
+        self._shell, self._hub, self._gate = shell, hub, gate
+        self._waiting: asyncio.Queue[Received] = asyncio.Queue()
+        self._background = Background()
+
+    def apply(self, received: Received) -> None:
+        self._waiting.put_nowait(received)
+
+    async def start(self) -> None:
+        self._background.forever(self._run(), "live news of others")
+
+    async def stop(self) -> None:
+        await self._background.stop()
+        self._hub.close()
+
+    def ready(self) -> str | None:
+        return None
+
+    async def _run(self) -> None:
+        while True:
+            news = [await self._waiting.get()]
+            while not self._waiting.empty() and len(news) < 1_000:
+                news.append(self._waiting.get_nowait())
+            await self._projected()
+            for received in news:
+                for alert in alerts_of(received.envelope.event):
+                    tell(self._hub, received, alert)
+
+    async def _projected(self) -> None:
+        try:
+            await self._gate.pass_()
+        except Unavailable as away:
+            self._shell.log.info("live news wait", reason=str(away))
+            await asyncio.sleep(PAUSE_S)
+
+
+def tell(hub: Hub, received: Received, alert: int) -> None:
+    """One alert changed; an event about several (a mail that carries them) is told once for each."""
+    envelope = received.envelope
+    hub.publish(f"{envelope.id}/{alert}", EVENT, {"id": alert, "version": envelope.version})
