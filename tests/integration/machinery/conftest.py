@@ -5,6 +5,7 @@ ledger and topics as they are, as a SIGKILL would.
 """
 
 import asyncio
+import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -36,7 +37,7 @@ from runtime.ticks import Ticks
 from tests.backend import Backend
 from tests.integration.machinery import echo
 
-PATIENCE_S = 60.0
+PATIENCE_S = float(os.environ.get("ALARUM_PATIENCE_S", "60"))
 READER = "echo.worker"
 
 
@@ -163,15 +164,19 @@ class Bench:
     author: Broker | None = None
 
     async def process(
-        self, replica: str = "0", react: React = echo.react, ledger: Ledger | None = None, ticks: bool = True
+        self,
+        replica: str = "0",
+        react: React = echo.react,
+        ledger: Ledger | None = None,
+        *,
+        reads: bool = True,
+        ticks: bool = True,
     ) -> Process:
         """Start a process with everything: restore, relay, reader, ticks behind their gate."""
         shell = await self.shell(replica, ledger)
-        parts: list[Part] = [
-            Restore(shell, [echo.SAID]),
-            shell.relay,
-            Deciding(shell, reader=READER, topics=[echo.HEARD], react=react),
-        ]
+        parts: list[Part] = [Restore(shell, [echo.SAID]), shell.relay]
+        if reads:
+            parts.append(Deciding(shell, reader=READER, topics=[echo.HEARD], react=react))
         if ticks:
             parts.append(Ticks(shell, echo.tick, Gate(shell, READER, [echo.HEARD])))
         process = Process(shell, parts)
