@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from web import words
 from web.assets import asset
 from web.markup import markdown
+from web.states import looks_of
 from web.words import Tongue
 
 __all__ = ["Pages", "Viewer", "environment", "markdown"]
@@ -68,6 +69,7 @@ def environment(package: str, *packages: str) -> Environment:
     )
     _speak(made)
     made.filters.update(_FILTERS)
+    made.globals.update(looks_of=looks_of)
     made.globals.update(
         asset=asset, navigation=NAVIGATION, zone_name=words.zone_name, now=_now, language=words.language
     )

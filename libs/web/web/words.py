@@ -171,9 +171,14 @@ def _dated(at: datetime, pattern: str, tongue: Tongue) -> str:
 
 
 def _zone_at(at: datetime) -> str:
+    return _zone_abbreviation(_minute(at), _current.get().zone)
+
+
+@lru_cache(maxsize=4096)
+def _zone_abbreviation(at: datetime, name: str) -> str:
     """`CET`; `UTC+03` for zones without an abbreviation."""
-    name = at.astimezone(zone(_current.get().zone)).strftime("%Z")
-    return f"UTC{name}" if name.startswith(("+", "-")) else name
+    short = at.astimezone(zone(name)).tzname() or name
+    return f"UTC{short}" if short.startswith(("+", "-")) else short
 
 
 def _is_shown_twice(at: datetime) -> bool:
