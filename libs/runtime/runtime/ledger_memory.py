@@ -397,6 +397,7 @@ class MemoryLedger:
 
     async def listen(self, woken: Callable[[], None]) -> None:
         self._listeners.append(woken)
+        asyncio.get_running_loop().call_soon(woken)
 
 
 def _dated(heads: Iterable[StreamRow]) -> Iterator[tuple[datetime, StreamRow]]:

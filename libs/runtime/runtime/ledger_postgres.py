@@ -94,6 +94,12 @@ insert into ids (name, used) select * from unnest($1::text[], $2::bigint[])
 on conflict (name) do update set used = greatest(ids.used, excluded.used)
 """
 
+# Not by a cast of its name: a session remembers in its transaction that there was none.
+SEQUENCE = """
+select oid from pg_class
+where relname = $1 and relkind = 'S' and relnamespace = current_schema()::regnamespace
+"""
+
 # A sequence that has not been drawn from yet would give its start.
 RAISE_SEQUENCES = """
 select setval(to_regclass('ids_' || name), greatest(used, nextval(to_regclass('ids_' || name))))
@@ -110,7 +116,7 @@ class PostgresLedger:
         self._log = log or structlog.get_logger("runtime.ledger")
         self._background = Background()
         self._written = 0
-        self._sequences: set[str] = set()
+        self._sequences: dict[str, int] = {}
         self._relay: Any = None
         self._leads = False
         self._me = secrets.token_hex(4)
@@ -142,14 +148,15 @@ class PostgresLedger:
             yield tx
         self._written = max(self._written, tx.written)
 
-    async def _sequence(self, connection: Any, name: str) -> str:
+    async def _sequence(self, connection: Any, name: str) -> int:
         """The sequence of a name's ids. It is made outside of the transaction: what is drawn stays drawn."""
-        sequence = f"ids_{name}"
         if name not in self._sequences:
-            if await connection.fetchval("select to_regclass($1)", sequence) is None:
+            number = await connection.fetchval(SEQUENCE, f"ids_{name}")
+            if number is None:
                 await self._make_sequence(name)
-            self._sequences.add(name)
-        return sequence
+                number = await connection.fetchval(SEQUENCE, f"ids_{name}")
+            self._sequences[name] = number
+        return self._sequences[name]
 
     async def _make_sequence(self, name: str) -> None:
         connection = await connect(self._dsn, KEY_LOOKUPS)

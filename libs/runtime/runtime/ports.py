@@ -232,7 +232,7 @@ class Ledger(Protocol):
         ...
 
     async def listen(self, woken: Any) -> None:
-        """Call `woken()` whenever another process of this service notified."""
+        """Call `woken()` whenever another process of this service notified, and once it is heard from now on."""
         ...
 
     async def ping(self) -> None:

@@ -36,6 +36,7 @@ _AWAY = (
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.ReadOnlySQLTransactionError,  # a standby, in the middle of a fail-over
     asyncpg.InvalidCatalogNameError,  # the database was not made yet
+    asyncpg.InternalClientError,  # the base's last words were read, the end of its connection not yet
     ConnectionError,
     TimeoutError,
 )
@@ -44,15 +45,15 @@ _GONE = ("closed", "closing", "released back to the pool")
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise the ports' errors in place of the driver's; a text that Postgres cannot hold is a ValueError."""
+    """Raise the ports' errors in place of the driver's; a value that Postgres cannot hold is a ValueError."""
     try:
         yield
     except _CONFLICTS as met:
         raise Conflict(str(met)) from met
     except _AWAY as away:
         raise _unavailable(away) from away
-    except (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError) as unfit:
-        raise ValueError(f"not a text for the ledger: {unfit}") from unfit
+    except asyncpg.DataError as unfit:
+        raise ValueError(f"the base cannot hold this: {unfit}") from unfit
     except asyncpg.InterfaceError as error:
         if any(word in str(error) for word in _GONE):
             raise _unavailable(error) from error

@@ -82,7 +82,7 @@ on conflict (name, key) do update set value = excluded.value
 
 INDEX_REMOVE = "delete from entries where name = $1 and key = any($2)"
 
-DRAW = "select nextval($1::text::regclass) from generate_series(1, $2)"
+DRAW = "select nextval($1::oid::regclass) from generate_series(1, $2)"
 
 ENQUEUE = """
 insert into deliveries
@@ -136,10 +136,10 @@ PARKED = "select distinct stream from parked where reader = $1 and stream = any(
 class PostgresTransaction:
     """See `ports.Transaction`. `sql` is the connection, for projections in the same transaction."""
 
-    def __init__(self, sql: Any, make_sequence: Callable[[Any, str], Awaitable[str]]) -> None:
+    def __init__(self, sql: Any, sequence_of: Callable[[Any, str], Awaitable[int]]) -> None:
         self.sql = sql
         self.written = 0
-        self._make_sequence = make_sequence
+        self._sequence_of = sequence_of
 
     async def lock(self, streams: Iterable[str]) -> dict[str, StreamRow]:
         rows = await self.sql.fetch(LOCK, sorted(set(streams)))
@@ -203,7 +203,7 @@ class PostgresTransaction:
             await self.sql.execute(INDEX_REMOVE, name, removed)
 
     async def draw(self, name: str, count: int) -> list[int]:
-        sequence = await self._make_sequence(self.sql, checked(name))
+        sequence = await self._sequence_of(self.sql, checked(name))
         return [row[0] for row in await self.sql.fetch(DRAW, sequence, count)]
 
     async def enqueue(self, deliveries: Sequence[Delivery]) -> None:
