@@ -198,6 +198,7 @@ def fetch_kafka() -> None:
         return
     where = subprocess.check_output([str(VENV / "bin" / "python"), "-m", "launcher.jars", "--where"], env=environment())
     run("fetch Kafka (45 jars, 43 MB)", [str(VENV / "bin" / "python"), "-m", "launcher.jars"], download=True)
+    run("prepare Kafka for quick starts", [str(VENV / "bin" / "python"), "-m", "launcher.warm"])
     stamp.write_text(fingerprint(made_of) + "\n" + where.decode().strip())
 
 

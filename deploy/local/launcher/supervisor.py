@@ -12,10 +12,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from launcher import seed
 from launcher.native import Servers
@@ -60,9 +60,9 @@ class Supervisor:
 
     async def start(self) -> None:
         """Everything, until a user may come; the demo's people and source too, the first time. Raises ServerFailed."""
-        await asyncio.gather(self._start_broker(), self._start_database(), self._start_sink())
+        await _together(self._start_broker(), self._start_database(), self._start_sink())
         self._services = [self._service(plan) for plan in self.suite.plans]
-        await asyncio.gather(*(self._timed(f"process {service.name}", service) for service in self._services))
+        await _together(*(self._timed(f"process {service.name}", service) for service in self._services))
         if not (self.suite.data_dir / "seed.env").exists():
             planted = await self._programs.plant(self.suite.local_url, self._secrets["FIRST_ADMIN_KEY"])
             write_env(self.suite.data_dir / "seed.env", planted)
@@ -196,6 +196,16 @@ class Supervisor:
                 if log.stat().st_size > LOG_LIMIT:
                     await asyncio.to_thread(shutil.copyfile, log, log.with_suffix(".old"))
                     os.truncate(log, 0)
+
+
+async def _together(*steps: Coroutine[Any, Any, None]) -> None:
+    """All at once; the first that fails ends the others, and its error is the one told."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for step in steps:
+                group.create_task(step)
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
 
 
 def _run_program(program: tuple[str, ...], environment: Mapping[str, str]) -> subprocess.CompletedProcess[bytes]:
