@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def test_the_banners_curl_gives_an_alert_the_moment_make_up_returns(tmp_path: Pa
         try:
             [curl] = re.findall(r"^curl .*$", banner, re.MULTILINE)
             done = subprocess.run(["bash", "-c", curl], capture_output=True, text=True, timeout=10, check=True)
-            eventually(lambda suite=suite: demo_alerts(suite), 10, f"an alert after {done.stdout}")
+            eventually(partial(demo_alerts, suite), 10, f"an alert after {done.stdout}")
         finally:
             suite.down()
     say(f"{STARTS} times make up: median {statistics.median(took):.1f} s, longest {max(took):.1f} s")
