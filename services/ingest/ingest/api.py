@@ -2,8 +2,8 @@
 
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Depends, Path, Query, Response
-from pydantic import AwareDatetime
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import AwareDatetime, Field
 
 from events.accounts import Role
 from events.core import Refusal
@@ -36,7 +36,7 @@ from runtime.resources import LARGEST_ID, Page, answer, including, named, no_con
 from web.guards import ApiError, Id
 
 Number = Annotated[int, Query(ge=1, le=LARGEST_ID)]
-Numbers = Annotated[list[Annotated[int, Path(ge=1, le=LARGEST_ID)]] | None, Query()]
+Numbers = Annotated[list[Annotated[int, Field(ge=1, le=LARGEST_ID)]] | None, Query()]
 States = Annotated[list[Literal["PENDING", "ACCEPTED", "RESOLVED"]] | None, Query()]
 Filters = Annotated[
     list[

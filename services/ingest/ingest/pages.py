@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import ValidationError
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BeforeValidator, Field, ValidationError
 
 from events.accounts import Role
 from events.ingest import PriorityRule, SourceChanged
@@ -62,7 +62,12 @@ def viewer_of(caller: Caller, access: Access) -> Viewer:
 AtFront = Annotated[Front, Depends(front_of)]
 Posted = Annotated[Values, Depends(form_of)]
 StateFilter = Annotated[list[Literal["PENDING", "ACCEPTED", "RESOLVED", "OPEN", "ALL"]] | None, Query(alias="state")]
-Ids = Annotated[list[Annotated[int, Path(ge=1, le=LARGEST_ID)]] | None, Query()]
+Ids = Annotated[
+    list[Annotated[int, Field(ge=1, le=LARGEST_ID)]] | None,
+    BeforeValidator(lambda given: [one for one in given if one] if isinstance(given, list) else given),
+    Query(),
+]
+"""A form sends what was not chosen as an empty text."""
 
 router: Final = APIRouter()
 

@@ -52,14 +52,14 @@ NOTE = """
 insert into source_log (source, signal, event_id, outcome, alert, text, received_at)
 values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing
 """
-ACCEPTED = "update alerts set status = 'ACCEPTED', accepted_by = $2, accepted_at = $3 where id = $1"
+ACCEPTED = """
+update alerts set status = 'ACCEPTED', accepted_by = $2, accepted_at = $3, next_at = null where id = $1
+"""
 RESOLVED = """
 update alerts set status = 'RESOLVED', resolved_by = $2, resolved_at = $3, resolve_reason = $4,
     next_at = null, auto_resolve_at = null where id = $1
 """
-PENDING_AGAIN = (
-    "update alerts set status = 'PENDING', version = $2, accepted_by = null, accepted_at = null where id = $1"
-)
+PENDING_AGAIN = "update alerts set status = 'PENDING', accepted_by = null, accepted_at = null where id = $1"
 ASSIGNED = "update alerts set policy = coalesce($2, policy), assigned_user = $3 where id = $1"
 REPEATED = """
 update alerts set repeats = repeats + $2, last_event_at = greatest(last_event_at, $3) where id = $1
@@ -80,8 +80,9 @@ on conflict (alert, user_id) do nothing
 NOBODY_YET = "delete from responders where alert = $1"
 ASKED_AGAIN = "update responders set status = 'PENDING', accepted_at = null where alert = $1"
 STARTED = """
-update alerts set climb = 'CLIMBING', climb_reason = '', levels = $2, level = null, next_at = $3
-where id = $1 and status = 'PENDING'
+update alerts set climb = 'CLIMBING', climb_reason = '', levels = $2, level = null,
+    next_at = case when status = 'PENDING' then $3::timestamptz end
+where id = $1
 """
 REACHED = "update alerts set level = $2, next_at = $3 where id = $1 and status = 'PENDING'"
 ENDED = "update alerts set climb = $2, climb_reason = $3, next_at = null where id = $1"
