@@ -19,11 +19,15 @@ from accounts.teams import Teams
 from accounts.throttle import Throttle
 from events.topics import ACCOUNTS, PEOPLE, VAULTS
 from runtime.access import Access, Door
+from runtime.broker_kafka import of_process
+from runtime.clock import SystemClock
+from runtime.ledger_postgres import PostgresLedger
 from runtime.ports import Broker, Clock, Ledger, Unavailable
 from runtime.restore import Restore
 from runtime.role import Part, Role
 from runtime.settings import Settings
 from runtime.shell import Shell, Wakes
+from runtime.topics import TopicCheck
 from runtime.vault import Keyring
 from runtime.views import Tail
 from web.errors import answer
@@ -31,8 +35,16 @@ from web.guards import ApiError, SignInNeeded, install
 from web.pages import Pages, environment
 from web.session import Sessions
 
-OWN_TOPICS = (ACCOUNTS.name, PEOPLE.name, VAULTS["accounts"].name)
+OWN = (ACCOUNTS, PEOPLE, VAULTS["accounts"])
 STATUS_OF = {"NOT_FOUND": 404, "VALIDATION_ERROR": 400}
+
+
+def web(settings: Settings) -> Role:
+    """The role as it runs: on the process' Kafka, and on Postgres."""
+    broker = of_process(settings)
+    ledger = PostgresLedger(settings.database_of("accounts"))
+    role = web_role(shell_of(settings, ledger, broker, SystemClock()))
+    return Role(role.name, [broker, ledger, TopicCheck(broker, OWN), *role.parts], role.http)
 
 
 def keys_from(settings: Settings) -> Keys:
@@ -56,7 +68,7 @@ def web_role(shell: Shell, passwords: Passwords | None = None) -> Role:
     people, apikeys = People(shell, keys, passwords), Apikeys(shell)
     desk = Desk(people, Teams(shell), apikeys, shell.settings.public_url)
     first = FirstAdmin(shell, Wanted.from_settings(shell.settings), people, apikeys, passwords)
-    parts: Sequence[Part] = (shell.relay, Restore(shell, OWN_TOPICS), Wakes(shell), tail, first)
+    parts: Sequence[Part] = (shell.relay, Restore(shell, [topic.name for topic in OWN]), Wakes(shell), tail, first)
     sign_in = SignIn(shell, people, Throttle())
     return Role("accounts.web", parts, http_app(shell.settings, desk, sign_in, access, tail))
 
