@@ -53,12 +53,12 @@ class Desk:
         return await self.post.send(self.writer.write_test(address.target, address.contact.id, now, tongue))
 
 
-def desk_of(request: Request) -> Desk:
+async def desk_of(request: Request) -> Desk:
     desk: Desk = request.app.state.desk
     return desk
 
 
-def access_of(request: Request) -> Access:
+async def access_of(request: Request) -> Access:
     return door_of(request).access
 
 

@@ -38,7 +38,7 @@ class Front:
     answers: Answers
 
 
-def front_of(request: Request) -> Front:
+async def front_of(request: Request) -> Front:
     front: Front = request.app.state.front
     return front
 
