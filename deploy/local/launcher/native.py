@@ -61,8 +61,7 @@ class Kafka(Server):
         tool: list[str | Path] = [
             "kafka.tools.StorageTool",
             "format",
-            "-t",
-            cluster,
+            f"--cluster-id={cluster}",  # one word: one id in 64 begins with a dash
             "-c",
             self.folder / "server.properties",
         ]
