@@ -19,7 +19,7 @@ async def down(suite: Suite) -> int:
     if supervisor is not None and found:
         sys.stdout.write("Stopping …\n")
         await end(supervisor, patience_s=PATIENCE_S)
-    left = await _end_left_over(suite.data_dir)
+    left = await end_left_over(suite.data_dir)
     _forget(suite.data_dir)
     sys.stdout.write(_report(suite, found, left))
     return 0
@@ -33,7 +33,7 @@ def _report(suite: Suite, found: bool, left: int) -> str:
     return f"Stopped. The data stays in {suite.data_dir}; make up continues with it.\n"
 
 
-async def _end_left_over(data_dir: Path) -> int:
+async def end_left_over(data_dir: Path) -> int:
     """End what is recorded and still lives, servers last: others write to them. How many there were."""
     found = {file.stem: who for file in _records(data_dir) if (who := recall(file)) is not None and is_alive(who)}
     for name in sorted(found, key=lambda name: name in STOP_SIGNALS):

@@ -44,6 +44,9 @@ class Programs:
     plant: Callable[[str, str], Awaitable[dict[str, str]]] = seed.plant  # (URL, API key) -> what dev.env says of it
 
 
+OURS = Programs()
+
+
 class Supervisor:
     """Start with `start`, keep alive with `watch`, end with `stop`. `say` gets one sentence for each step."""
 
@@ -213,7 +216,7 @@ def _run_program(program: tuple[str, ...], environment: Mapping[str, str]) -> su
     return subprocess.run(command, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
 
 
-async def run(suite: Suite) -> int:
+async def run(suite: Suite, programs: Programs) -> int:
     """The daemon's life. Progress goes to the file that `make up` reads; later news go to the log."""
     progress = Progress(suite.data_dir)
 
@@ -226,7 +229,7 @@ async def run(suite: Suite) -> int:
         asyncio.get_running_loop().add_signal_handler(number, asked_to_stop.set)
     stopping = asyncio.create_task(asked_to_stop.wait())
     try:
-        supervisor = Supervisor(suite, say)
+        supervisor = Supervisor(suite, say, programs)
     except WrongWish as error:
         progress.write("failed", str(error))
         return 1
@@ -264,7 +267,7 @@ def _lock(data_dir: Path) -> TextIO | None:
     return file
 
 
-def main() -> int:
+def main(programs: Programs = OURS) -> int:
     suite = suite_of(os.environ)
     pid_file = suite.data_dir / "run" / "supervisor.json"
     me = identify(os.getpid())
@@ -276,7 +279,7 @@ def main() -> int:
     with lock:
         remember(pid_file, me)
         try:
-            return asyncio.run(run(suite))
+            return asyncio.run(run(suite, programs))
         finally:
             pid_file.unlink(missing_ok=True)
 

@@ -4,17 +4,20 @@ import asyncio
 import contextlib
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
 
 from launcher.banner import banner
+from launcher.down import end_left_over
 from launcher.processes import Identity, identify, is_alive, is_free, last_lines, recall, spawn
 from launcher.progress import Line, Progress
 from launcher.suite import Suite, WrongWish, supervisor_environment
 
 LOOK_S = 0.1
 SILENCE_S = 10.0
+DAEMON = ("-m", "launcher.supervisor")
 
 
 def say(text: str) -> None:
@@ -22,18 +25,20 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-async def up(suite: Suite) -> int:
+async def up(suite: Suite, daemon: Sequence[str] = DAEMON) -> int:
     """0 when the suite is ready, 1 when it is not, after saying why."""
     try:
         _make_folder(suite.data_dir)
         running = recall(suite.data_dir / "run" / "supervisor.json")
         if running is not None and is_alive(running):
             return await _join(suite, running)
+        if left := await end_left_over(suite.data_dir):
+            say(f"Ended {left} processes that a crash had left over in {suite.data_dir}.")
         _check_port(suite)
     except WrongWish as error:
         return _fail(str(error))
     say(f"Starting Alarum in {suite.data_dir} …")
-    return await _follow(suite, _spawn(suite), "Alarum is ready at")
+    return await _follow(suite, _spawn(suite, daemon), "Alarum is ready at")
 
 
 async def _join(suite: Suite, running: Identity) -> int:
@@ -45,10 +50,10 @@ async def _join(suite: Suite, running: Identity) -> int:
     return await _follow(suite, running, "Alarum is ready at")
 
 
-def _spawn(suite: Suite) -> Identity:
+def _spawn(suite: Suite, daemon: Sequence[str]) -> Identity:
     Progress(suite.data_dir).clear()
     process = spawn(
-        [sys.executable, "-m", "launcher.supervisor"],
+        [sys.executable, *daemon],
         suite.data_dir / "logs" / "supervisor.log",
         supervisor_environment(suite),
         suite.data_dir,
