@@ -35,7 +35,7 @@ STARTED_WITHIN_S: Final = 1.0
 STOPPED_WITHIN_S: Final = 1.3
 OPS_HOST: Final = "127.0.0.1"
 
-log = logs.get(__name__)
+log = logs.get("runtime.host")  # it runs as __main__
 
 
 class CannotHost(Exception):

@@ -19,7 +19,7 @@ from runtime.settings import Settings
 PATIENCE_S = 60.0
 RETRY_S = 0.5
 
-log = logs.get(__name__)
+log = logs.get("runtime.topics")  # it runs as __main__
 
 
 class TopicsDiffer(Exception):
