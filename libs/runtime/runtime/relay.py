@@ -25,6 +25,7 @@ LEAD_RETRY_S = 0.2
 LOOK_AGAIN_S = 0.25
 FOLLOW_S = 0.01
 BEAT_S = 1.0
+MOMENT_S = 0.0005  # a rest shorter than this may not move a virtual clock at all
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
 LAST_TURN_S = 2.0
 HEADERS = (("content-type", CONTENT_TYPE.encode()),)
@@ -129,7 +130,7 @@ class Relay:
         """Longer each time; commits do not shorten it, for they cannot bring back what is away."""
         until = _time() + self._pause_s
         self._pause_s = min(LONGEST_PAUSE_S, self._pause_s * 2)
-        while not self._stopping and (left := until - _time()) > 0:
+        while not self._stopping and (left := until - _time()) > MOMENT_S:
             await self._bell.wait(left)
 
     async def _lead(self) -> bool:
@@ -143,7 +144,7 @@ class Relay:
         """Tell the leader what we committed, and look after those who wait here, until it is time to ask again."""
         self._works()
         until = _time() + LEAD_RETRY_S
-        while not self._stopping and (left := until - _time()) > 0:
+        while not self._stopping and (left := until - _time()) > MOMENT_S:
             if self._ledger.written() > self._told:
                 self._told = self._ledger.written()
                 await self._ledger.notify()
