@@ -29,7 +29,6 @@ from web.words import gettext as _
 
 SHOWN_EVENTS: Final = 500
 SHOWN_FATES: Final = 30
-STATES: Final = ("PENDING", "ACCEPTED", "RESOLVED")
 OPEN: Final = ("PENDING", "ACCEPTED")
 
 
@@ -106,18 +105,19 @@ async def alerts(
     )
 
     async def question(sql: Any) -> tuple[list[AlertRow], dict[str, int]]:
-        return await reads.some_alerts(sql, wanted, page.start, page.size), await reads.counts_by_state(sql, wanted)
+        window = await reads.some_alerts(sql, wanted, page.start, page.size + 1)
+        return window, await reads.counts_by_state(sql, wanted)
 
     rows, counts = await office.read(question)
-    shown = wanted.states or STATES
     return front.pages.render(
         request,
         "alerts.html",
         viewer_of(caller, office.access),
         block="list",
-        rows=rows,
+        rows=rows[: page.size],
+        has_more=len(rows) > page.size,
         counts=counts,
-        total=sum(counts.get(each, 0) for each in shown),
+        many=reads.MANY,
         page=page,
         tab="ALL" if key is not None and state is None else tab,
         url=_address(request),

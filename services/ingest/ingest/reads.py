@@ -8,6 +8,9 @@ from typing import Any
 
 from ingest.canonical import key_of
 
+MANY = 1_000
+"""What is counted no further on pages."""
+
 COLUMNS = """id, version, status, source, source_name, policy, policy_reason, priority, priority_reason, severity, summary,
     alert_key, links, images, labels, services, teams, created_by, created_at, accepted_by, accepted_at, resolved_by,
     resolved_at, resolve_reason, auto_resolve_at, repeats, last_event_at, assigned_user, climb, climb_reason, levels,
@@ -169,9 +172,11 @@ async def count_alerts(sql: Any, wanted: Wanted) -> int:
 
 
 async def counts_by_state(sql: Any, wanted: Wanted) -> dict[str, int]:
-    """How many there are of each state, whatever states are wanted."""
+    """How many there are of each state, whatever states are wanted; of resolved ones, whose number only grows, at most `MANY`."""
     where = _where(Wanted(**{**vars(wanted), "states": ()}))
-    query = f"select status, count(*) as number from alerts where {where.text} group by status"
+    open_ones = f"select status, count(*) as number from alerts where {where.text} and status in ('PENDING', 'ACCEPTED') group by 1"
+    resolved = f"select 1 from alerts where {where.text} and status = 'RESOLVED' limit {MANY}"
+    query = f"{open_ones} union all select 'RESOLVED', count(*) from ({resolved}) as counted"
     return {row["status"]: row["number"] for row in await sql.fetch(query, *where.values)}
 
 
