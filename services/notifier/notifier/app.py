@@ -1,6 +1,6 @@
 """The wiring of notifier: settings and adapters come in, the roles `notifier.worker` and `notifier.web` go out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from fastapi import FastAPI, Request, Response
@@ -60,8 +60,16 @@ def vault_of(settings: Settings) -> Keyring:
     return Keyring.parse(settings.vault_keys.get_secret_value(), "VAULT_KEYS")
 
 
-def writer_of(settings: Settings) -> Writer:
-    return Writer(settings.public_url, AnswerLinks(settings.secret_key.get_secret_value()))
+def links_of(shell: Shell) -> AnswerLinks:
+    return AnswerLinks(shell.settings.secret_key.get_secret_value(), _seconds(shell.clock))
+
+
+def writer_of(shell: Shell) -> Writer:
+    return Writer(shell.settings.public_url, links_of(shell))
+
+
+def _seconds(clock: Clock) -> Callable[[], float]:
+    return lambda: clock.now().timestamp()
 
 
 def worker_parts(shell: Shell, post: Post | None = None) -> Sequence[Part]:
@@ -71,7 +79,7 @@ def worker_parts(shell: Shell, post: Post | None = None) -> Sequence[Part]:
     tail, gate = Tail(shell, access), Gate(shell, READER, (ALERTS.name,))
     worker = Worker(minute_of(settings), timedelta(seconds=settings.storm_window_s))
     out = post or post_of(settings)
-    mailer = Mailer(writer_of(settings), out, access, tail, vault_of(settings), shell.clock)
+    mailer = Mailer(writer_of(shell), out, access, tail, vault_of(settings), shell.clock)
     return (
         shell.relay,
         Restore(shell, OWN_TOPICS),
@@ -93,7 +101,7 @@ def web_role(shell: Shell, post: Post | None = None) -> Role:
     settings, access, outcomes = shell.settings, people_of(shell.settings), Outcomes(ALERTS.name)
     tail, out = Tail(shell, access), post or post_of(settings)
     contacts = Contacts(shell, vault_of(settings), access, tail, minute_of(settings))
-    desk = Desk(shell, contacts, writer_of(settings), out, Gate(shell, READER, (ALERTS.name,)))
+    desk = Desk(shell, contacts, writer_of(shell), out, Gate(shell, READER, (ALERTS.name,)))
     parts: Sequence[Part] = (
         shell.relay,
         Restore(shell, OWN_TOPICS),
@@ -102,15 +110,15 @@ def web_role(shell: Shell, post: Post | None = None) -> Role:
         Tail(shell, outcomes, from_end=True),
         *([Closing(out)] if isinstance(out, SmtpSender) else []),
     )
-    return Role("notifier.web", parts, http_app(settings, desk, Answers(shell, outcomes), access, tail))
+    return Role("notifier.web", parts, http_app(shell, desk, Answers(shell, outcomes), access, tail))
 
 
-def http_app(settings: Settings, desk: Desk, answers: Answers, access: Access, tail: Tail) -> FastAPI:
+def http_app(shell: Shell, desk: Desk, answers: Answers, access: Access, tail: Tail) -> FastAPI:
     app = FastAPI(title="notifier", openapi_url=None)
-    looks, secret = Pages(environment("notifier")), settings.secret_key.get_secret_value()
-    sessions = Sessions(secret, settings.public_url)
+    settings, looks = shell.settings, Pages(environment("notifier"))
+    sessions = Sessions(settings.secret_key.get_secret_value(), settings.public_url, _seconds(shell.clock))
     Door(access, tail, session_of=sessions.read, refusal=ApiError, sign_in=SignInNeeded).install(app)
-    app.state.desk, app.state.front = desk, Front(looks, AnswerLinks(secret), answers)
+    app.state.desk, app.state.front = desk, Front(looks, links_of(shell), answers)
     app.include_router(api.router)
     app.include_router(pages.router)
     app.add_exception_handler(NotGranted, _refused)
