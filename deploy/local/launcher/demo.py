@@ -127,7 +127,7 @@ class _Story:
         for link in re.findall(r"https?://[^\s<>\"]*/answer/[^\s<>\"]+", mail["text"]):
             page = await self._browser.get(link)
             form = _Form(page.text)
-            if page.is_success and "accept" in f"{link} {form.words}".lower() and form.method == "post":
+            if page.is_success and form.method == "post" and form.fields.get("action", "").lower() == "accept":
                 target = page.url.join(form.action) if form.action else page.url
                 origin = f"{target.scheme}://{target.netloc.decode()}"
                 answer = await self._browser.post(target, data=form.fields, headers={"Origin": origin})
@@ -149,7 +149,7 @@ class _Form(HTMLParser):
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.action, self.method, self.words = "", "", ""
+        self.action, self.method = "", ""
         self.fields: dict[str, str] = {}
         self._inside = self._pressed = False
         self.feed(page)
@@ -171,10 +171,6 @@ class _Form(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":
             self._inside = False
-
-    def handle_data(self, data: str) -> None:
-        if self._inside:
-            self.words += data
 
 
 def _say(text: str) -> None:
