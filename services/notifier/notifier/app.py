@@ -6,7 +6,7 @@ from datetime import timedelta
 from fastapi import FastAPI, Request, Response
 
 from channels.smtp import SmtpSender
-from events.topics import ALERTS, NOTIFICATIONS, REACH, VAULTS
+from events.topics import ACCOUNTS, ALERTS, ESCALATIONS, NOTIFICATIONS, PEOPLE, REACH, VAULTS, Topic
 from notifier import api, pages
 from notifier.answers import Answers
 from notifier.api import Desk
@@ -19,8 +19,11 @@ from notifier.restoring import reindex
 from notifier.streams import KINDS
 from notifier.worker import READER, TOPICS, Worker
 from runtime.access import Access, Door
+from runtime.broker_kafka import of_process
+from runtime.clock import SystemClock
 from runtime.deliveries import Deliveries
 from runtime.gate import Gate
+from runtime.ledger_postgres import PostgresLedger
 from runtime.outcomes import Outcomes
 from runtime.ports import Broker, Clock, Ledger, Unavailable
 from runtime.restore import Restore
@@ -29,6 +32,7 @@ from runtime.settings import Settings
 from runtime.shell import Shell, Wakes
 from runtime.subscription import Deciding
 from runtime.ticks import Ticks
+from runtime.topics import TopicCheck
 from runtime.vault import Keyring
 from runtime.views import Tail
 from web.errors import answer
@@ -36,8 +40,26 @@ from web.guards import ApiError, SignInNeeded, install
 from web.pages import Pages, environment
 from web.session import AnswerLinks, Sessions
 
-OWN_TOPICS = (NOTIFICATIONS.name, REACH.name, VAULTS["notifier"].name)
+OWN = (NOTIFICATIONS, REACH, VAULTS["notifier"])
+OWN_TOPICS = tuple(topic.name for topic in OWN)
 STATUS_OF = {"NOT_FOUND": 404, "VALIDATION_ERROR": 400}
+
+
+def worker(settings: Settings) -> Role:
+    """The role as it runs: on the process' Kafka, and on Postgres."""
+    return _real(settings, worker_role, (*OWN, ALERTS, ESCALATIONS, ACCOUNTS, PEOPLE))
+
+
+def web(settings: Settings) -> Role:
+    """The role as it runs: on the process' Kafka, and on Postgres."""
+    return _real(settings, web_role, (*OWN, ALERTS, ACCOUNTS, PEOPLE))
+
+
+def _real(settings: Settings, role_of: Callable[[Shell], Role], topics: Sequence[Topic]) -> Role:
+    broker = of_process(settings)
+    ledger = PostgresLedger(settings.database_of("notifier"))
+    role = role_of(shell_of(settings, ledger, broker, SystemClock()))
+    return Role(role.name, [broker, ledger, TopicCheck(broker, topics), *role.parts], role.http)
 
 
 def shell_of(settings: Settings, ledger: Ledger, broker: Broker, clock: Clock) -> Shell:

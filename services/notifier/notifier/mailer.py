@@ -1,5 +1,6 @@
 """How a message leaves: looked at once more when it is claimed, written, sent, and its fate decided for all it carries."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -16,6 +17,7 @@ from notifier.mails import Letter, Writer
 from notifier.planning import page_number, read_dossiers
 from notifier.streams import PAGE, PERSON
 from notifier.worker import DueOne, fail, has_contact, notification_of
+from runtime import telemetry
 from runtime.access import Access
 from runtime.deliveries import Later, Refused, Result, Sent
 from runtime.ports import Clock, Delivery, Unavailable
@@ -75,7 +77,10 @@ class Mailer:
             return Refused(str(error))
         if to is None:
             return Later("The address of this person is not known here yet")
-        attempt = await self._post.send(self._mail(claimed.letter, to, is_repeat=delivery.leased_before))
+        mail = self._mail(claimed.letter, to, is_repeat=delivery.leased_before)
+        with _span(claimed.letter) as traced:
+            attempt = await self._post.send(mail)
+            traced.note({"alarum.attempt": delivery.attempts + 1, "alarum.outcome": type(attempt).__name__})
         return _result(attempt)
 
     async def _address(self, claimed: Claimed) -> str | None:
@@ -169,6 +174,13 @@ async def _claimed(unit: Unit, letter: Letter, person: Person) -> Claimed:
     contact = person.contact(letter.composed.contact) if isinstance(person, Reachable) else None
     cell = contact.cell if contact is not None else None
     return Claimed(letter, cell, await read_cell(unit.tx, cell) if cell is not None else None)
+
+
+def _span(letter: Letter) -> AbstractContextManager[telemetry.Traced]:
+    """The last hop of a trace: under what asked for the first of the notifications in this mail."""
+    parent = next((known.trace for _, known in letter.carries if known.trace), None)
+    attributes = {"alarum.message": letter.composed.message, "alarum.carries": len(letter.carries)}
+    return telemetry.span("smtp send", parent, kind=telemetry.Kind.CLIENT, attributes=attributes)
 
 
 def _result(attempt: attempts.Attempt) -> Result:
