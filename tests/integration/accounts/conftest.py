@@ -1,4 +1,4 @@
-"""accounts.web as it ships, with an HTTP client before it: on memory, and on real Kafka and Postgres. Each test runs twice."""
+"""accounts.web as it ships, with an HTTP client before it: in memory, and `everywhere` on real Kafka and Postgres as well."""
 
 import asyncio
 import base64
@@ -11,12 +11,13 @@ import pytest
 import pytest_asyncio
 from argon2 import PasswordHasher
 
-from accounts.app import shell_of, web_role
+from accounts.app import OWN, shell_of, web_role
 from accounts.passwords import Passwords
 from events.envelope import Envelope, decode
 from runtime.broker_kafka import KafkaBroker
 from runtime.broker_memory import MemoryBroker, MemoryCluster
 from runtime.clock import SystemClock
+from runtime.kafka_producer import KafkaProducer
 from runtime.ledger_memory import Base, MemoryLedger
 from runtime.ledger_postgres import PostgresLedger
 from runtime.migrate import migrate_database
@@ -76,7 +77,7 @@ class RealWorld:
     async def open(self) -> None:
         broker = KafkaBroker([self._bootstrap], self._prefix)
         await broker.start()
-        await create(broker)
+        await create(broker, OWN)
         await broker.stop()
         await self.lose_ledger()
 
@@ -174,11 +175,16 @@ async def until(look: Callable[[], Any]) -> None:
             await asyncio.sleep(0.01)
 
 
-@pytest.fixture(params=["memory", "real"])
-def world(request: pytest.FixtureRequest) -> MemoryWorld | RealWorld:
+everywhere = pytest.mark.parametrize("world", ["memory", "real"], indirect=True)
+"""For what the adapters could break; rules of the API alone are shown in memory."""
+
+
+@pytest.fixture
+def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> MemoryWorld | RealWorld:
     """Not opened yet: asking for a fixture by its name must not happen inside a running loop."""
-    if request.param == "memory":
+    if getattr(request, "param", "memory") == "memory":
         return MemoryWorld()
+    monkeypatch.setattr(KafkaProducer, "limit", 9)  # one process plays several
     backend = request.getfixturevalue("backend")
     prefix, databases = request.getfixturevalue("topic_prefix"), request.getfixturevalue("database_template")
     return RealWorld(backend.bootstrap, prefix, databases)

@@ -3,7 +3,7 @@
 import asyncio
 
 from accounts.throttle import PER_ADDRESS
-from tests.integration.accounts.conftest import EMAIL, PASSWORD
+from tests.integration.accounts.conftest import EMAIL, PASSWORD, everywhere
 from tests.integration.accounts.test_users_api import FEWEST, add
 
 HERE = {"Sec-Fetch-Site": "same-origin"}
@@ -13,6 +13,7 @@ async def sign_in(browser, email=EMAIL, password=PASSWORD, target=""):
     return await browser.post("/sign-in", data={"email": email, "password": password, "next": target}, headers=HERE)
 
 
+@everywhere
 async def test_who_is_not_signed_in_is_led_there_and_back(browser):
     led = await browser.get("/users")
     assert (led.status_code, led.headers["location"]) == (303, "/sign-in?next=/users")
@@ -79,6 +80,7 @@ async def test_a_session_is_a_key_to_the_api_too_but_not_from_another_site(brows
     assert (forged.status_code, forged.json()["code"]) == (403, "CROSS_ORIGIN")
 
 
+@everywhere
 async def test_a_new_password_ends_other_sessions_and_keeps_ones_own(process, browser):
     await sign_in(browser)
     me = (await browser.get("/api/users/current")).json()["id"]

@@ -4,11 +4,13 @@ import asyncio
 
 from runtime.access import Access
 from runtime.vault import Keyring
-from tests.integration.accounts.conftest import EMAIL, PASSWORD, settings, until
+from runtime.views import Tail
+from tests.integration.accounts.conftest import EMAIL, PASSWORD, everywhere, settings, until
 from tests.integration.accounts.test_sign_in import sign_in
 from tests.integration.accounts.test_users_api import FEWEST, acting, add
 
 
+@everywhere
 async def test_two_replicas_that_start_at_once_make_one_administrator(site):
     first, second = await site.begin(), await site.begin(replica="1")
     await asyncio.gather(first.start(), second.start())
@@ -20,6 +22,7 @@ async def test_two_replicas_that_start_at_once_make_one_administrator(site):
             assert (user["email"], user["role"]) == (EMAIL, "ADMIN")
 
 
+@everywhere
 async def test_a_second_start_makes_nobody_even_with_other_settings(site):
     await site.end(await site.start())
     again = await site.start(first_admin_email="bob@example.org")
@@ -27,11 +30,13 @@ async def test_a_second_start_makes_nobody_even_with_other_settings(site):
         assert [user["email"] for user in (await client.get("/api/users")).json()] == [EMAIL]
 
 
+@everywhere
 async def test_without_settings_nobody_is_made(site):
     await site.start(first_admin_email="")
     assert await site.said() == []
 
 
+@everywhere
 async def test_what_one_replica_did_the_other_knows(site):
     first, second = await site.start(), await site.start(replica="1")
     async with first.client() as api, second.client(None) as browser:
@@ -40,6 +45,7 @@ async def test_what_one_replica_did_the_other_knows(site):
         assert (await sign_in(browser, FEWEST["email"], "long enough")).status_code == 303
 
 
+@everywhere
 async def test_addresses_stay_unique_when_two_are_added_at_once(site):
     first, second = await site.start(), await site.start(replica="1")
     async with first.client() as one, second.client() as two:
@@ -47,6 +53,7 @@ async def test_addresses_stay_unique_when_two_are_added_at_once(site):
         assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409, 409, 409]
 
 
+@everywhere
 async def test_two_administrators_cannot_demote_each_other_at_once(site):
     process = await site.start()
     async with process.client() as ada:
@@ -59,6 +66,7 @@ async def test_two_administrators_cannot_demote_each_other_at_once(site):
         assert sorted(answer.status_code for answer in demotions) == [200, 409]
 
 
+@everywhere
 async def test_a_lost_ledger_comes_back_from_the_topics(site):
     process = await site.start()
     async with process.client() as api:
@@ -85,6 +93,7 @@ async def test_a_lost_ledger_comes_back_from_the_topics(site):
         assert fresh["id"] > max(user["id"] for user in everybody)
 
 
+@everywhere
 async def test_a_restored_ledger_holds_nothing_of_who_was_erased(site):
     """A broker that has not compacted yet still shows the erased cell."""
     process = await site.start()
@@ -101,10 +110,9 @@ async def test_a_restored_ledger_holds_nothing_of_who_was_erased(site):
         assert str(left["id"]) not in index
 
 
+@everywhere
 async def test_with_accounts_stopped_other_services_still_know_everybody(site):
     """Another service's view is fed by the topics alone."""
-    from runtime.views import Tail
-
     process = await site.start()
     async with process.client() as api:
         client, user = await acting(process, api)

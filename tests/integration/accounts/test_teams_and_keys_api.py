@@ -1,5 +1,6 @@
 """/api/teams and /api/api-keys: the answers that clients insist on, who sees what, keys shown once."""
 
+from tests.integration.accounts.conftest import everywhere
 from tests.integration.accounts.test_users_api import acting, add
 
 
@@ -29,6 +30,7 @@ async def test_teams_are_found_by_name_and_by_member(api):
     assert len((await api.get("/api/teams")).json()) == 2
 
 
+@everywhere
 async def test_put_replaces_and_members_come_and_go(api):
     user = await add(api)
     team = (await api.post("/api/teams", json={"name": "Ops"})).json()
@@ -79,6 +81,7 @@ async def test_a_key_is_shown_once(api):
     assert "key" not in (await api.get(f"/api/api-keys/{key['id']}")).json()
 
 
+@everywhere
 async def test_a_revoked_key_is_refused(process, api):
     key = (await api.post("/api/api-keys", json={"name": "ci"})).json()
     client = process.client(key["key"])

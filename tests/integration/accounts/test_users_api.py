@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.integration.accounts.conftest import EMAIL, KEY
+from tests.integration.accounts.conftest import EMAIL, KEY, everywhere
 
 BOB = {
     "firstName": "Bob",
@@ -37,6 +37,7 @@ async def acting(process, api, **fields):
     return process.client(await key_of(api, user["id"])), user
 
 
+@everywhere
 async def test_what_was_written_is_read_back_field_for_field(api):
     created = await api.post("/api/users", json=BOB)
     assert created.status_code == 201
@@ -80,6 +81,7 @@ async def test_current_is_who_asks(api, process):
     assert (await client.put("/api/users/current", json=renamed)).json()["firstName"] == "Cy"
 
 
+@everywhere
 async def test_lists_are_paged_and_a_page_over_the_cap_is_refused(api):
     for number in range(5):
         await add(api, email=f"user{number}@example.org")
@@ -110,6 +112,7 @@ async def test_an_address_is_one_persons(api):
     assert (await api.post("/api/users", json=FEWEST)).status_code == 201
 
 
+@everywhere
 async def test_a_refused_user_leaves_nothing_behind(api, site):
     await add(api)
     cells, events = len(await site.records("people.v1")), len(await site.said())
@@ -165,6 +168,7 @@ async def test_without_a_key_with_a_wrong_one_and_with_another_scheme(process):
         assert (wrong.status_code, wrong.json()["code"]) == (403, "KEY_ERROR")
 
 
+@everywhere
 async def test_a_key_of_a_moment_ago_is_known(process, api):
     for number in range(5):
         client, user = await acting(process, api, email=f"user{number}@example.org")
@@ -209,6 +213,7 @@ async def test_the_last_administrator_stays(api):
     assert (await api.get("/api/users/current")).status_code == 403
 
 
+@everywhere
 async def test_with_a_user_goes_all_that_was_theirs(process, api, site):
     client, user = await acting(process, api, email="erased@example.org", password="long enough")
     team = (await api.post("/api/teams", json={"name": "Ops", "members": [{"user": {"id": user["id"]}}]})).json()
@@ -242,6 +247,7 @@ async def test_no_name_address_or_key_is_in_any_event(api, site):
         assert secret not in everything
 
 
+@everywhere
 async def test_the_cell_comes_before_the_event_that_speaks_of_it(api, site):
     user = await add(api)
     [cell] = [r for r in await site.records("people.v1") if r.key == f"person-{user['id']}"]
