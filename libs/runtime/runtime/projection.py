@@ -58,6 +58,10 @@ class Projecting(Deciding):
         broker.config.broker_config.builder = consumer.built
         return broker
 
+    async def _restored(self) -> bool:
+        """Nothing is decided here: without a position it begins at the earliest record, in a restored ledger too."""
+        return False
+
     async def batch(self, reader: Reader, records: Sequence[Record]) -> None:
         """What FastStream's handler calls: one transaction, or as many as it takes."""
         await self._handle(reader, records)

@@ -27,6 +27,7 @@ from runtime.clock import SystemClock
 from runtime.gate import Gate
 from runtime.ledger_postgres import PostgresLedger
 from runtime.ports import Broker, Clock, Ledger, Unavailable
+from runtime.projection import Projecting
 from runtime.records import Received
 from runtime.restore import Restore
 from runtime.role import Part, Role
@@ -131,7 +132,7 @@ def web_role(shell: Shell) -> Role:
         people,
         oncall,
         sources,
-        Deciding(shell, reader=WEB, topics=(ESCALATIONS.name, NOTIFICATIONS.name), react=_project_foreign),
+        Projecting(shell, reader=WEB, topics=(ESCALATIONS.name, NOTIFICATIONS.name), react=_project_foreign),
         Tail(shell, OwnNews(hub), from_end=True),
         Tail(shell, others, from_end=True),
         others,

@@ -22,7 +22,7 @@ from runtime.access import Access
 from runtime.resources import ids_of
 from runtime.shell import Shell
 from runtime.unit import Unit
-from runtime.vault import Keyring, new_cell, read_cell
+from runtime.vault import Keyring, Unreadable, new_cell, read_cell
 
 T = TypeVar("T")
 
@@ -151,10 +151,10 @@ class AlertDesk:
 
 @dataclass(frozen=True)
 class SourceCard:
-    """A source with its key, which is in the vault."""
+    """A source with its key, which is in the vault; None where it cannot be opened."""
 
     source: SourceChanged
-    key: str
+    key: str | None
 
 
 class SourceDesk:
@@ -184,10 +184,11 @@ class SourceDesk:
         return await self._shell.run(work)
 
     async def keys_of(self, known: Sequence[SourceChanged]) -> dict[int, str]:
-        """The integration keys by source, from the vault."""
+        """The integration keys by source, from the vault; one that our keys do not open is left out, and logged."""
 
         async def work(unit: Unit) -> dict[int, str]:
-            return {source.source: await self._opened(unit, source) for source in known}
+            opened = {source.source: await self._opened(unit, source) for source in known}
+            return {number: key for number, key in opened.items() if key is not None}
 
         return await self._shell.run(work) if known else {}
 
@@ -242,11 +243,13 @@ class SourceDesk:
             raise missing(f"There is no alert source {number}")
         return state.source
 
-    async def _opened(self, unit: Unit, source: SourceChanged) -> str:
+    async def _opened(self, unit: Unit, source: SourceChanged) -> str | None:
         sealed = await read_cell(unit.tx, source.key_cell)
-        if sealed is None:
-            raise missing(f"The key of alert source {source.source} was erased")
-        return self._keyring.open(sealed).decode()
+        try:
+            return None if sealed is None else self._keyring.open(sealed).decode()
+        except Unreadable as unreadable:
+            self._shell.log.error("source.key_unreadable", source=source.source, reason=str(unreadable))
+            return None
 
 
 async def reindex(unit: Unit, restored: Sequence[Any]) -> None:

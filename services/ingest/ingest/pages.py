@@ -373,7 +373,7 @@ async def source(
     """Its key, how to set the tool up, and what became of its last events."""
     known = await office.source(source, caller)
     may_change = office.may_change(caller, known)
-    key = (await office.sources.keys_of([known]))[source] if may_change else None
+    key = (await office.sources.keys_of([known])).get(source) if may_change else None
     rows = await office.read(lambda sql: reads.fates(sql, source, start or 0, SHOWN_FATES))
     return front.pages.render(
         request,
