@@ -10,6 +10,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 SECOND: Final = timedelta(seconds=1)
+MINUTE: Final = timedelta(minutes=1)
 BEGINNING: Final = datetime(1900, 1, 1, tzinfo=UTC)
 """Nothing that matters lies before it …"""
 END: Final = datetime(9000, 1, 1, tzinfo=UTC)

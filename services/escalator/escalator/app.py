@@ -1,0 +1,128 @@
+"""The wiring of the escalator: settings and adapters come in, the roles `escalator.worker` and `escalator.web` go out."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Final
+
+from fastapi import FastAPI, Request, Response
+
+from escalator import api, pages
+from escalator.api import Desk
+from escalator.indexes import reindex
+from escalator.pages import Front
+from escalator.policies import Policies
+from escalator.projection import Sources, Staff
+from escalator.references import References
+from escalator.refusals import Refused
+from escalator.schedules import Schedules
+from escalator.streams import KINDS
+from escalator.worker import Worker
+from events.topics import ACCOUNTS, ALERTS, ESCALATIONS, ONCALL, PEOPLE, SOURCES, Topic
+from runtime.access import Access, Door
+from runtime.broker_kafka import of_process
+from runtime.clock import SystemClock
+from runtime.gate import Gate
+from runtime.ledger_postgres import PostgresLedger
+from runtime.ports import Broker, Clock, Ledger, Unavailable
+from runtime.restore import Restore
+from runtime.role import Part, Role
+from runtime.settings import Settings
+from runtime.shell import Shell, Wakes
+from runtime.subscription import Deciding
+from runtime.ticks import Ticks
+from runtime.topics import TopicCheck
+from runtime.vault import Keyring
+from runtime.views import Tail
+from web.errors import answer
+from web.guards import ApiError, SignInNeeded, install
+from web.pages import Pages, environment
+from web.session import Sessions
+
+WORKER: Final = "escalator.worker"
+WEB: Final = "escalator.web"
+OWN: Final = (ESCALATIONS, ONCALL)
+OWN_TOPICS: Final = tuple(topic.name for topic in OWN)
+
+
+def worker(settings: Settings) -> Role:
+    """The role as it runs: on the process' Kafka, and on Postgres."""
+    return _real(settings, worker_role, (*OWN, ALERTS, ACCOUNTS))
+
+
+def web(settings: Settings) -> Role:
+    """The role as it runs: on the process' Kafka, and on Postgres."""
+    return _real(settings, web_role, (*OWN, ACCOUNTS, PEOPLE, SOURCES))
+
+
+def _real(settings: Settings, role_of: Callable[[Shell], Role], topics: Sequence[Topic]) -> Role:
+    broker = of_process(settings)
+    ledger = PostgresLedger(settings.database_of("escalator"))
+    role = role_of(shell_of(settings, ledger, broker, SystemClock()))
+    return Role(role.name, [broker, ledger, TopicCheck(broker, topics), *role.parts], role.http)
+
+
+def shell_of(settings: Settings, ledger: Ledger, broker: Broker, clock: Clock) -> Shell:
+    return Shell(
+        "escalator", settings=settings, ledger=ledger, broker=broker, clock=clock, kinds=KINDS, reindex=reindex
+    )
+
+
+def worker_parts(shell: Shell) -> Sequence[Part]:
+    """What decides, on any adapters: the relay, the reader of alerts, and time behind its gate."""
+    staff = Staff()
+    tail = Tail(shell, staff)
+
+    async def staff_is_known() -> None:
+        if tail.ready() is not None:
+            await tail.caught_up()
+
+    worker = Worker(
+        staff,
+        minute=timedelta(seconds=shell.settings.minute_s),
+        staff_is_known=staff_is_known,
+        caught_up=tail.caught_up,
+    )
+    reader = Deciding(shell, reader=WORKER, topics=(ALERTS.name,), react=worker.react)
+    ticks = Ticks(shell, worker.tick, Gate(shell, WORKER, (ALERTS.name,)))
+    return [shell.relay, Restore(shell, OWN_TOPICS), Wakes(shell), tail, reader, ticks]
+
+
+def worker_role(shell: Shell) -> Role:
+    return Role(WORKER, worker_parts(shell))
+
+
+def web_role(shell: Shell) -> Role:
+    """`escalator.web` on any adapters."""
+    settings = shell.settings
+    access = Access(Keyring.parse(settings.people_keys.get_secret_value(), "PEOPLE_KEYS"))
+    sources = Sources()
+    people, used = Tail(shell, access), Tail(shell, sources)
+    references = References(access, people.caught_up)
+    desk = Desk(
+        Policies(shell, references, sources, used), Schedules(shell, references), shell.clock, settings.public_url
+    )
+    parts: Sequence[Part] = (shell.relay, Restore(shell, OWN_TOPICS), Wakes(shell), people, used)
+    return Role(WEB, parts, http_app(settings, desk, access, people))
+
+
+def http_app(settings: Settings, desk: Desk, access: Access, people: Tail) -> FastAPI:
+    app = FastAPI(title="escalator", openapi_url=None)
+    looks = Pages(environment("escalator"))
+    sessions = Sessions(settings.secret_key.get_secret_value(), settings.public_url)
+    Door(access, people, session_of=sessions.read, refusal=ApiError, sign_in=SignInNeeded).install(app)
+    app.state.desk, app.state.front = desk, Front(looks)
+    app.include_router(api.router)
+    app.include_router(pages.router)
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(Unavailable, _unavailable)
+    install(app, pages=looks)
+    return app
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    return answer(request, error.status, error.refusal.code, error.refusal.message)
+
+
+async def _unavailable(request: Request, _error: Exception) -> Response:
+    return answer(request, 503, "UNAVAILABLE", "This cannot be done right now; try again in a moment")

@@ -1,0 +1,97 @@
+"""What all pages share: who looks, what was posted, and forms with rows in rows as bodies of the API."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from pydantic import ValidationError
+
+from escalator.refusals import Refused
+from runtime.access import Access, Caller
+from web.forms import Values, add_row, field_errors, nest, remove_row, rows
+from web.pages import Pages, Viewer
+
+
+@dataclass(frozen=True)
+class Front:
+    """What the pages work with."""
+
+    pages: Pages
+
+
+def front_of(request: Request) -> Front:
+    front: Front = request.app.state.front
+    return front
+
+
+async def form_of(request: Request) -> Values:
+    """The posted fields, nested by their dotted names; texts only."""
+    async with request.form() as form:
+        return nest((name, value) for name, value in form.multi_items() if isinstance(value, str))
+
+
+AtFront = Annotated[Front, Depends(front_of)]
+Posted = Annotated[Values, Depends(form_of)]
+
+
+def viewer_of(caller: Caller, access: Access) -> Viewer:
+    """Who looks, for zone and language."""
+    person = access.person(caller.user)
+    zone, language = (person.timezone, person.language) if person else ("UTC", "en")
+    return Viewer(caller.user, access.name(caller.user), role=caller.role, zone=zone, locale=language)
+
+
+def rearranged(form: Values, fresh: Mapping[str, object]) -> bool:
+    """Carry out the button that adds or removes a row, if one was pressed. `fresh` gives new rows by the list's name."""
+    kind, _, path = str(form.pop("op", "")).partition(":")
+    if kind == "add":
+        add_row(form, path, _copy(fresh.get(path.rpartition(".")[2], "")))
+    elif kind == "del":
+        remove_row(form, path)
+    return kind in ("add", "del")
+
+
+def _copy(row: object) -> object:
+    return {name: _copy(value) for name, value in row.items()} if isinstance(row, dict) else row
+
+
+def body_of(form: Any) -> Any:
+    """A form's values as JSON would have them: rows become lists, what was left empty is not there."""
+    if not isinstance(form, dict):
+        return form
+    if form and all(key.isdecimal() for key in form):
+        return [body_of(value) for _, value in rows(form)]
+    return {name: body_of(value) for name, value in form.items() if value not in ("", {})}
+
+
+def errors_of(error: ValidationError | Refused, form: Values) -> dict[str, str]:
+    """What is wrong, by the name of the form's field; what concerns the whole is under its part, or under ``."""
+    if isinstance(error, ValidationError):
+        return field_errors(error, form)
+    field, colon, words = error.refusal.message.partition(": ")
+    if not colon or " " in field:
+        return {"": error.refusal.message}
+    return {_row_name(field, form): words}
+
+
+def _row_name(field: str, form: Values) -> str:
+    """Places in lists become the keys of the form's rows again."""
+    here: Any = form
+    names: list[str] = []
+    for name in field.split("."):
+        keys = list(here) if isinstance(here, dict) else []
+        known = keys[int(name)] if name.isdecimal() and int(name) < len(keys) else name
+        here = here.get(known) if isinstance(here, dict) else None
+        names.append(known)
+    return ".".join(names)
+
+
+def people_to_choose(access: Access, caller: Caller) -> list[tuple[int, str]]:
+    """Everybody the caller may see, by name."""
+    visible = [person.user for person in access.people() if access.may_see_user(caller, person.user)]
+    return sorted(((user, access.name(user)) for user in visible), key=lambda one: one[1].casefold())
+
+
+def teams_to_choose(access: Access, caller: Caller) -> list[tuple[int, str]]:
+    return [(team.team, team.name) for team in access.teams() if access.may_see(caller, [team.team])]
