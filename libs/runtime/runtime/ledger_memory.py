@@ -19,6 +19,7 @@ from runtime.ports import (
     Fenced,
     Line,
     OutboxLine,
+    Parked,
     Place,
     StreamRow,
     Transaction,
@@ -211,6 +212,23 @@ class MemoryTransaction:
     async def parked(self, reader: str, streams: Iterable[str]) -> set[str]:
         aside = {stream for (name, _, _), (stream, _, _) in self._parked.items() if name == reader}
         return aside & set(streams)
+
+    async def parked_records(self, reader: str | None = None, stream: str | None = None) -> list[Parked]:
+        aside = [
+            Parked(name, of, place, offset, body, error)
+            for (name, place, offset), (of, body, error) in sorted(self._parked.items())
+        ]
+        return [one for one in aside if reader in {None, one.reader} and stream in {None, one.stream}]
+
+    async def unpark(self, reader: str, records: Iterable[tuple[Place, int]]) -> None:
+        for place, offset in records:
+            self._parked.pop((reader, place, offset), None)
+
+    async def forget_reader(self, reader: str) -> None:
+        for place in [place for name, place in self._positions if name == reader]:
+            del self._positions[reader, place]
+        for stream in [stream for name, stream in self._seen if name == reader]:
+            del self._seen[reader, stream]
 
     # -- indexes and ids
 

@@ -91,6 +91,18 @@ class Delivery:
     leased_before: bool = False
 
 
+@dataclass(frozen=True)
+class Parked:
+    """A record that a reader set aside: where it was read, what it held, and why."""
+
+    reader: str
+    stream: str
+    place: Place
+    offset: int
+    body: bytes
+    error: str
+
+
 class Transaction(Protocol):
     """One atomic step of the ledger. Everything that is written becomes visible together, or nothing does."""
 
@@ -172,6 +184,18 @@ class Transaction(Protocol):
 
     async def parked(self, reader: str, streams: Iterable[str]) -> set[str]:
         """Those of the streams that have records set aside."""
+        ...
+
+    async def parked_records(self, reader: str | None = None, stream: str | None = None) -> list[Parked]:
+        """Records set aside, of every reader and stream unless one is named; those of a stream in their order."""
+        ...
+
+    async def unpark(self, reader: str, records: Iterable[tuple[Place, int]]) -> None:
+        """These records, by place and offset, are not set aside any more."""
+        ...
+
+    async def forget_reader(self, reader: str) -> None:
+        """Drop a reader's positions and the versions it took in; what it set aside stays."""
         ...
 
 

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from events.envelope import MalformedEvent, UnknownEvent, place_of
-from runtime import traces
+from runtime import parked, traces
 from runtime.ports import Conflict, Fenced, Place, PositionLost, Reader, Record, Unavailable
 from runtime.records import Received, decode_record
 from runtime.restore import RESTORED
@@ -27,6 +27,7 @@ PAUSE_S = 0.2
 TRIES = 3
 GAP_ALARM_S = 10.0
 COMMIT_EVERY_S = 0.2
+LOOK_FOR_REPLAYS_S = 2.0
 
 
 @dataclass
@@ -57,6 +58,15 @@ class Deciding:
         self._idle.set()
         self._background = Background()
         self._reader: Reader | None = None
+        self._looked_for_replays = 0.0
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def topics(self) -> Sequence[str]:
+        return self._topics
 
     async def start(self) -> None:
         group, instance = self._name, f"{self._name}-{self._shell.settings.replica}"
@@ -133,6 +143,7 @@ class Deciding:
                 records = await reader.poll(POLL_S)
                 if records:
                     await self._handle(reader, records)
+                await self._replay_what_was_asked(reader)
             except Unavailable as away:
                 self._shell.log.warning("reader.waits", reader=self._name, reason=str(away))
                 await asyncio.sleep(PAUSE_S)
@@ -296,6 +307,38 @@ class Deciding:
         held = [place for place in places if place in self._next]
         await self.assigned(held)
         reader.forget(held)
+
+    # -- what was set aside, when a person asks for it again (`python -m runtime.parked replay`)
+
+    async def _replay_what_was_asked(self, reader: Reader) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._looked_for_replays < LOOK_FOR_REPLAYS_S:
+            return
+        self._looked_for_replays = now
+        for stream in await parked.asked(self._shell.ledger, self._name):
+            self._idle.clear()
+            try:
+                await self._replay(reader, stream)
+            finally:
+                self._idle.set()
+
+    async def _replay(self, reader: Reader, stream: str) -> None:
+        held = {place: position for place, position in self._next.items() if place in self._stored_places}
+        replay = parked.Replay(self._name, stream, self._react, held)
+        try:
+            count = await self._shell.run(replay.decide)
+        except (Unavailable, Conflict):
+            raise
+        except Fenced:
+            self._shell.log.warning("reader.fenced", reader=self._name)
+            await self._start_over(reader, held)
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            self._shell.log.exception("replay.failed", reader=self._name, stream=stream)
+            await self._shell.run(lambda unit: replay.give_up(unit, reason))
+        else:
+            if count is not None:
+                self._shell.log.warning("replay.done", reader=self._name, stream=stream, records=count)
 
     # -- telling the group how far we are, for lag monitors
 

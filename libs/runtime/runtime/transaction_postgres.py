@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 
 from runtime.ids import checked
-from runtime.ports import Conflict, Delivery, Fenced, Line, Place, StreamRow
+from runtime.ports import Conflict, Delivery, Fenced, Line, Parked, Place, StreamRow
 
 LOCK = "select * from lock_streams($1)"
 
@@ -132,6 +132,21 @@ on conflict (reader, topic, partition, place) do nothing
 
 PARKED = "select distinct stream from parked where reader = $1 and stream = any($2)"
 
+PARKED_RECORDS = """
+select reader, stream, topic, partition, place, body, error from parked
+where ($1::text is null or reader = $1) and ($2::text is null or stream = $2)
+order by reader collate "C", topic collate "C", partition, place
+"""
+
+UNPARK = """
+delete from parked p using unnest($2::text[], $3::integer[], $4::bigint[]) as r (topic, partition, place)
+where p.reader = $1 and p.topic = r.topic and p.partition = r.partition and p.place = r.place
+"""
+
+FORGET_POSITIONS = "delete from positions where reader = $1"
+
+FORGET_SEEN = "delete from seen where reader = $1"
+
 
 class PostgresTransaction:
     """See `ports.Transaction`. `sql` is the connection, for projections in the same transaction."""
@@ -230,6 +245,17 @@ class PostgresTransaction:
     async def parked(self, reader: str, streams: Iterable[str]) -> set[str]:
         return {row["stream"] for row in await self.sql.fetch(PARKED, reader, sorted(set(streams)))}
 
+    async def parked_records(self, reader: str | None = None, stream: str | None = None) -> list[Parked]:
+        return [_parked(row) for row in await self.sql.fetch(PARKED_RECORDS, reader, stream)]
+
+    async def unpark(self, reader: str, records: Iterable[tuple[Place, int]]) -> None:
+        rows = sorted((*place, offset) for place, offset in records)
+        await self.sql.execute(UNPARK, reader, *_columns(rows, 3))
+
+    async def forget_reader(self, reader: str) -> None:
+        await self.sql.execute(FORGET_POSITIONS, reader)
+        await self.sql.execute(FORGET_SEEN, reader)
+
 
 # -- rows and columns
 
@@ -276,6 +302,11 @@ def _delivery(row: Any) -> Delivery:
         created_at=row["created_at"],
         leased_before=row["leased_until"] is not None,
     )
+
+
+def _parked(row: Any) -> Parked:
+    place = (row["topic"], row["partition"])
+    return Parked(row["reader"], row["stream"], place, row["place"], row["body"], row["error"])
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:

@@ -221,7 +221,7 @@ class Bench:
         found: list[Record] = []
         reached: dict[Place, int] = {}
         while any(reached.get(place, 0) < end for place, end in ends.items()):
-            for record in await reader.poll(1.0):
+            for record in await reader.poll(10.0):
                 found.append(record)
                 reached[record.place] = record.offset + 1
         await reader.stop()
