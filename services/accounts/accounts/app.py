@@ -9,7 +9,7 @@ from accounts.api import Desk
 from accounts.apikeys import Apikeys
 from accounts.first_admin import FirstAdmin, Wanted
 from accounts.indexes import Reindex
-from accounts.pages import Front
+from accounts.pages.front import Front
 from accounts.passwords import Passwords
 from accounts.people import Keys, People
 from accounts.refusals import Refused
