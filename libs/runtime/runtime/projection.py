@@ -66,6 +66,10 @@ class Projecting(Deciding):
         """What FastStream's handler calls: one transaction, or as many as it takes."""
         await self._handle(reader, records)
 
+    async def between_batches(self, reader: Reader) -> None:
+        """What our own loop does when no batch is in flight."""
+        await self._replay_what_was_asked(reader)
+
     def waits(self, away: Unavailable) -> None:
         self._shell.log.warning("reader.waits", reader=self._name, reason=str(away))
 
@@ -107,6 +111,7 @@ class _Consumer:
     async def getmany(self, *, timeout_ms: int, max_records: int) -> Mapping[Place, Sequence[_Raw]]:
         """Waits as long as our own loop would, whatever FastStream proposes: that is what idling costs."""
         try:
+            await self._projecting.between_batches(self._reader)
             records = await self._reader.poll(POLL_S, max_records)
         except Unavailable as away:
             self._projecting.waits(away)

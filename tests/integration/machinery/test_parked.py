@@ -10,7 +10,9 @@ from runtime import parked
 from runtime.parked import NothingParked
 from runtime.ports import Parked
 from runtime.positions import Where, move
+from runtime.projection import Projecting
 from runtime.records import Received
+from runtime.restore import Restore
 from runtime.unit import Unit
 from tests.integration.machinery import echo
 from tests.integration.machinery.conftest import READER, Bench, Process
@@ -140,3 +142,19 @@ async def test_a_reader_that_runs_is_moved_too(bench: Bench) -> None:
     await move(process.shell.ledger, await bench.world.broker(), READER, [echo.HEARD], "begin")
     await bench.say(1, "two")
     await bench.until_said(1, "one", "one", "two")
+
+
+async def test_a_projection_that_set_something_aside_takes_it_in_when_asked(bench: Bench) -> None:
+    shell, physic = await bench.shell(), Physic()
+    projecting = Projecting(shell, reader=READER, topics=[echo.HEARD], react=physic.react)
+    process = Process(shell, [Restore(shell, [echo.SAID]), shell.relay, projecting])
+    bench.processes.append(await process.start())
+    await bench.say(1, "poison")
+
+    async def one_aside() -> bool:
+        return len(await aside(process)) == 1
+
+    await bench.until(one_aside, "a record aside")
+    physic.healed = True
+    await parked.ask(shell.ledger, READER, "alert-1", NOW)
+    await bench.until_said(1, "medicine")
