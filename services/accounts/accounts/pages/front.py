@@ -13,6 +13,7 @@ from runtime.access import Access, Caller
 from web.forms import Values, field_errors, nest
 from web.pages import Pages, Viewer
 from web.session import Sessions
+from web.words import gettext as _
 
 B = TypeVar("B", bound=BaseModel)
 
@@ -66,3 +67,25 @@ def errors_of(error: ValidationError | Refused, form: Values) -> dict[str, str]:
 def text_of(form: Values, name: str) -> str:
     value = form.get(name, "")
     return value if isinstance(value, str) else ""
+
+
+def labels() -> dict[str, str]:
+    """What the fields are called, for the summary of errors; asked while a page is rendered, in its language."""
+    return {
+        "": _("This change"),
+        "firstName": _("First name"),
+        "lastName": _("Last name"),
+        "email": _("Address"),
+        "role": _("Role"),
+        "timezone": _("Time zone"),
+        "language": _("Language"),
+        "position": _("Position"),
+        "department": _("Department"),
+        "region": _("Country"),
+        "shiftColor": _("Colour of shifts"),
+        "password": _("Password"),
+        "currentPassword": _("Present password"),
+        "keyName": _("What the new key is for"),
+        "name": _("Name"),
+        "visibility": _("Who sees what it owns"),
+    }

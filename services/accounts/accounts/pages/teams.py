@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from accounts.api import Admin, AtDesk, Desk, Knows, Responder
 from accounts.domain.team import Formed
-from accounts.pages.front import ROLES, AtFront, Front, Posted, errors_of, read_form, viewer_of
+from accounts.pages.front import ROLES, AtFront, Front, Posted, errors_of, labels, read_form, viewer_of
 from accounts.refusals import Refused
 from accounts.shapes import TeamBody
 from events.accounts import Role, Visibility
@@ -95,6 +95,7 @@ def _team_page(
         team=team,
         form=form,
         errors=errors,
+        labels=labels,
         members=[(user, access.name(user), role) for user, role in members],
         others=[(person.user, access.name(person.user)) for person in others],
         roles=ROLES,

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from accounts.api import Admin, Anybody, AtDesk, Desk, Knows, Paged, Responder
 from accounts.apikeys import NewKey
-from accounts.pages.front import ROLES, AtFront, Front, Posted, errors_of, read_form, text_of, viewer_of
+from accounts.pages.front import ROLES, AtFront, Front, Posted, errors_of, labels, read_form, text_of, viewer_of
 from accounts.pages.signing import with_session
 from accounts.people import Person
 from accounts.refusals import Refused
@@ -150,6 +150,7 @@ async def _user_page(
         person=person,
         form=form or _form(person),
         errors=errors or {},
+        labels=labels,
         roles=ROLES,
         keys=await desk.apikeys.of(person.id) if may_change else [],
         new=new,
@@ -165,7 +166,9 @@ def _user_form(
 ) -> Response:
     status = 422 if errors else 200
     viewer = viewer_of(caller, access)
-    return front.pages.render(request, "user_new.html", viewer, status=status, form=form, errors=errors, roles=ROLES)
+    return front.pages.render(
+        request, "user_new.html", viewer, status=status, form=form, errors=errors, roles=ROLES, labels=labels
+    )
 
 
 async def _password_errors(desk: Desk, caller: Caller, user: int, form: Values) -> dict[str, str]:
