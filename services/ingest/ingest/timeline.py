@@ -261,9 +261,9 @@ def _say_notification(event: Event, names: Namebook) -> _Said | None:
             return _Said(f"{names.user(event.user)} cannot be reached", (event.reason,), "bad", "cross")
         case n.MessageComposed(message=message):
             place = (
-                f"the one that names {len(event.carries)} alerts"
+                f"It names {len(event.carries)} alerts"
                 if event.place == 0
-                else f"number {event.place} of its window"
+                else f"It is number {event.place} of its window"
             )
             return _Said(f"This alert is in mail {message} to {names.user(event.user)}", (place,), "info", "mail")
         case _:
