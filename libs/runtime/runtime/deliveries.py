@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from runtime import metrics
 from runtime.gate import Gate
 from runtime.ports import Delivery, Unavailable
 from runtime.role import Background
@@ -126,11 +127,18 @@ class Deliveries:
     async def _attempt(self, delivery: Delivery) -> None:
         try:
             result = await self._sender.send(delivery)
+            self._measure(delivery, result)
             await self._record(replace(delivery, attempts=delivery.attempts + 1), result)
         finally:
             self._free += 1
             self._busy.discard(delivery.target)
             self._shell.delivery_bell.ring()
+
+    def _measure(self, delivery: Delivery, result: Result) -> None:
+        metrics.DELIVERIES.labels(delivery.channel, type(result).__name__.lower()).inc()
+        if isinstance(result, Sent) and delivery.created_at is not None:
+            took = self._shell.clock.now() - delivery.created_at
+            metrics.DELIVERY_SECONDS.labels(delivery.channel).observe(took.total_seconds())
 
     async def _record(self, delivery: Delivery, result: Result) -> None:
         """What became of it must be written, however long the base is away: else it would be sent again."""

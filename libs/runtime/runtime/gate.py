@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from runtime import metrics
 from runtime.ports import Place, Unavailable
 from runtime.shell import Shell
 
@@ -40,6 +41,10 @@ class Gate:
         self._patience_s = patience_s
 
     async def pass_(self) -> GatePassed | GateTimedOut:
+        with metrics.GATE_SECONDS.labels(self._reader).time():
+            return await self._pass()
+
+    async def _pass(self) -> GatePassed | GateTimedOut:
         ends = await self._ends()
         behind = await self._behind(ends)
         until = asyncio.get_running_loop().time() + self._patience_s
@@ -48,6 +53,7 @@ class Gate:
                 if await self._blind():
                     until += self._patience_s
                 else:
+                    metrics.GATE_TIMED_OUT.labels(self._reader).inc()
                     self._shell.log.error("gate.timed_out", reader=self._reader, partitions=len(behind))
                     return GateTimedOut(behind)
             await self._a_moment()

@@ -24,6 +24,7 @@ MAX_BATCH_BYTES = 262_144
 REQUEST_TIMEOUT_MS = 10_000
 PATIENCE_S = 10.0
 FLUSH_WITHIN_S = 0.5
+BREATHE_EVERY = 100
 CONTENT_TYPE = ("content-type", b"application/cloudevents+json")
 
 
@@ -94,7 +95,7 @@ class KafkaProducer:
         try:
             async with self._turn:
                 session = await self._link.get(self._patience_s)
-                under_way = [await self._hand_over(session, call, message) for message in messages]
+                under_way = await self._hand_over_all(session, call, messages)
             await asyncio.wait(under_way)  # a wait that ends cancels nothing: the messages stay under way
             return [self._written(future.result()) for future in under_way]
         except MessageSizeTooLargeError as too_large:
@@ -103,12 +104,22 @@ class KafkaProducer:
             self._link.lost(session, f"the producer's session broke: {error!r}")
             raise Unavailable(f"not acknowledged: {error!r}") from error
 
+    async def _hand_over_all(
+        self, session: AIOKafkaProducer, call: _Call, messages: Sequence[Message]
+    ) -> "list[asyncio.Future[Any]]":
+        under_way = []
+        for number, message in enumerate(messages, 1):
+            under_way.append(await self._hand_over(session, call, message))
+            if number % BREATHE_EVERY == 0:
+                await asyncio.sleep(0)  # a thousand at a stretch would hold everybody else in this loop
+        return under_way
+
     async def _hand_over(self, session: AIOKafkaProducer, call: _Call, message: Message) -> "asyncio.Future[Any]":
         future: asyncio.Future[Any] = await session.send(
             self._names.wire(message.topic),
             message.value,
             message.key.encode(),
-            headers=[CONTENT_TYPE, *message.headers] if message.value is not None else list(message.headers),
+            headers=_headers(message),
         )
         call.waits += 1
         future.add_done_callback(self._landed(session, call))
@@ -147,6 +158,12 @@ class KafkaProducer:
             await _end(session)
             raise
         return session
+
+
+def _headers(message: Message) -> list[tuple[str, bytes]]:
+    """What is written are CloudEvents in structured JSON, unless the message says something else; a tombstone is nothing."""
+    said = message.value is None or any(name == CONTENT_TYPE[0] for name, _ in message.headers)
+    return list(message.headers) if said else [CONTENT_TYPE, *message.headers]
 
 
 def _count(producer: KafkaProducer) -> None:

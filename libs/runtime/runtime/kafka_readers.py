@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
+from runtime import metrics
 from runtime.kafka_link import Link, Names
 from runtime.ports import Assignment, Place, PositionLost, Record, Unavailable
 
@@ -39,6 +40,13 @@ class _Wire:
     def place(self, partition: TopicPartition) -> Place:
         return (self.names.ours(partition.topic), partition.partition)
 
+    def behind(self, consumer: AIOKafkaConsumer | None, reached: Mapping[Place, int]) -> float:
+        """Records that the broker had at the last fetch and that were not given out yet."""
+        if consumer is None:
+            return 0.0
+        ends = {place: _highwater(consumer, self.partition(place)) for place in reached}
+        return float(sum(max(0, end - reached[place]) for place, end in ends.items() if end is not None))
+
     def records(self, fetched: Mapping[TopicPartition, Sequence[Any]]) -> list[Record]:
         return [self._record(self.names.ours(tp.topic), raw) for tp, raws in fetched.items() for raw in raws]
 
@@ -46,6 +54,14 @@ class _Wire:
     def _record(topic: str, raw: Any) -> Record:
         key = raw.key.decode(errors="replace") if raw.key is not None else ""
         return Record(topic, raw.partition, raw.offset, key, raw.value, EPOCH + timedelta(milliseconds=raw.timestamp))
+
+
+def _highwater(consumer: AIOKafkaConsumer, partition: TopicPartition) -> int | None:
+    try:
+        end: int | None = consumer.highwater(partition)
+    except (IllegalStateError, AssertionError):  # taken from us in this moment
+        return None
+    return end
 
 
 class KafkaMember:
@@ -71,8 +87,11 @@ class KafkaMember:
         self._turn = 0  # grows with every change of the assignment
         self._changed = asyncio.Event()
         self._stopping = False
+        self._reached: dict[Place, int] = {}
 
     async def start(self) -> None:
+        lag = metrics.READER_LAG.labels(self._group)
+        lag.set_function(lambda: self._wire.behind(self._link.held, self._reached))
         await self._link.start()
 
     async def stop(self) -> None:
@@ -94,7 +113,10 @@ class KafkaMember:
         except KafkaError as error:
             self._link.lost(consumer, repr(error))
             raise Unavailable(f"{self._group}: {error!r}") from error
-        return [record for record in self._wire.records(fetched) if record.place not in self._unsettled]
+        records = [record for record in self._wire.records(fetched) if record.place not in self._unsettled]
+        for record in records:
+            self._reached[record.place] = record.offset + 1
+        return records
 
     async def commit(self, offsets: Mapping[Place, int]) -> None:
         """Tell the group, as far as the partitions are ours. Raises Unavailable."""
@@ -129,6 +151,7 @@ class KafkaMember:
             if turn == self._turn:
                 for place in places:
                     consumer.seek(self._wire.partition(place), positions[place])
+                    self._reached[place] = positions[place]
                 consumer.resume(*map(self._wire.partition, places))
                 self._unsettled.difference_update(places)
 
@@ -157,6 +180,7 @@ class KafkaMember:
     async def _give_up(self) -> None:
         places, self._held = sorted(self._held), set()
         self._unsettled.clear()
+        self._reached.clear()
         if places and not self._stopping:
             await self._assignment.revoked(places)
 
@@ -242,6 +266,8 @@ class KafkaTail:
         self._next: dict[Place, int] = {}
 
     async def start(self) -> None:
+        behind = metrics.VIEW_BEHIND.labels(",".join(self._topics))
+        behind.set_function(lambda: self._wire.behind(self._link.held, self._next))
         await self._link.start()
 
     async def stop(self) -> None:

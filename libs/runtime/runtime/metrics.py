@@ -74,7 +74,9 @@ OUTBOX_AGE_SECONDS = _gauge(
     "Age of the oldest event that the broker has not acknowledged: alarm above 10.",
     "service",
 )
-RELAYED = _counter("alarum_relayed_total", "Events that the broker acknowledged.", "service")
+RELAYED = _gauge(
+    "alarum_relayed_events", "Events that the broker acknowledged since this process began to lead.", "service"
+)
 UNACKNOWLEDGED_SECONDS = _gauge(
     "alarum_unacknowledged_seconds", "How long the producer's oldest send has waited; the gateway shuts above 0.3."
 )
@@ -118,7 +120,6 @@ DELIVERIES = _counter(
 DELIVERY_SECONDS = _histogram(
     "alarum_delivery_seconds", "From the decision to send until the other side took it.", PATIENT, "channel"
 )
-DELIVERIES_WAITING = _gauge("alarum_deliveries_waiting", "Messages that were decided and not yet sent.", "channel")
 
 # -- the process
 

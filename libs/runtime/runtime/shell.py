@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import structlog
 
 from events.envelope import Envelope
+from runtime import metrics
 from runtime.bell import Bell
 from runtime.ports import Broker, Clock, Conflict, Ledger, Place, Transaction, Unavailable
 from runtime.relay import Relay
@@ -88,16 +89,21 @@ class Shell:
             try:
                 return await self._once(work)
             except Conflict:
+                metrics.TRANSACTIONS.labels(self.service, "conflict").inc()
                 self.log.info("transaction.conflict", attempt=attempt)
                 await asyncio.sleep(0.002 * 2**attempt)
         return await self._once(work)
 
     async def _once(self, work: Work[T]) -> T:
-        async with self.ledger.begin() as tx:
-            unit = Unit(tx, self.service, self.clock.now())
-            result = await work(unit)
-            decided = await unit.flush()
-            await self.project(tx, decided)
+        with metrics.TRANSACTION_SECONDS.labels(self.service).time():
+            async with self.ledger.begin() as tx:
+                unit = Unit(tx, self.service, self.clock.now())
+                result = await work(unit)
+                decided = await unit.flush()
+                await self.project(tx, decided)
+        metrics.TRANSACTIONS.labels(self.service, "committed").inc()
+        for envelope in decided:
+            metrics.EVENTS_DECIDED.labels(self.service, envelope.type).inc()
         self._wake(unit)
         return result
 

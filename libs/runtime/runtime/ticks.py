@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from runtime import metrics
 from runtime.gate import Gate, GatePassed, GateTimedOut
 from runtime.ports import Unavailable
 from runtime.role import Background
@@ -82,6 +83,10 @@ class Ticks:
                 continue
             await unit.take(kind, head.stream, head)
             due.append((kind, number))
+            metrics.TICKED.labels(self._shell.service).inc()
+            if head.due_at is not None:
+                late_s = (unit.at - head.due_at).total_seconds()
+                metrics.TICK_LATE_SECONDS.labels(self._shell.service).observe(max(0.0, late_s))
         if due:
             await self._tick(unit, due, verdict)
             self._postpone_the_idle(unit, due)

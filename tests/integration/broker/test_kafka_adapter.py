@@ -13,7 +13,7 @@ from aiokafka import TopicPartition
 
 from events.topics import TOPICS as ALL_TOPICS
 from events.topics import Topic
-from runtime import topics
+from runtime import metrics, topics
 from runtime.broker_kafka import KafkaBroker
 from runtime.kafka_producer import KafkaProducer
 from runtime.ports import Message, Unavailable
@@ -212,3 +212,24 @@ class TestTopics:
             )
             assert done.returncode == 0, done.stderr.decode()
         assert b'"created": []' in done.stderr
+
+
+class TestFigures:
+    async def test_lag_is_what_was_fetched_and_not_yet_given_out(self, kafka: KafkaBroker) -> None:
+        await kafka.producer.send(messages(NARROW, *((f"k{n}", "x") for n in range(10))))
+        seats = Seats()
+        member = kafka.member([NARROW.name], "lagging", "lagging-0", seats)
+        await member.start()
+        first = await reads(member, bool, moved=seats.moved)
+        read = len(first)
+        while read < 4:
+            read += len(await member.poll(1, limit=1))
+
+        def shown() -> str:
+            lines = metrics.exposition().decode().splitlines()
+            return next(line for line in lines if line.startswith('alarum_reader_lag_records{reader="lagging"}'))
+
+        assert shown().endswith(f" {10 - read}.0")
+        await reads(member, lambda taken: len(taken) + read == 10)
+        assert shown().endswith(" 0.0")
+        await member.stop()
