@@ -3,7 +3,7 @@
 Bodies and answers are camelCase; what is absent stays absent (`null` is never sent); a reference needs only its `id`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, TypeVar
 
@@ -88,10 +88,10 @@ class Page:
         return items[self.start : self.start + self.size]
 
 
-def paging(default: int = 50, cap: int = 100) -> Callable[[int, int], Page]:
+def paging(default: int = 50, cap: int = 100) -> Callable[[int, int], Awaitable[Page]]:
     """A dependency that reads `start-index` and `max-results`; more than `cap` is a 400, never a clamp."""
 
-    def page(
+    async def page(  # async: FastAPI would send a plain function to a thread for this
         start: Annotated[int, Query(alias="start-index", ge=0, le=LARGEST_INDEX)] = 0,
         size: Annotated[int, Query(alias="max-results", ge=1, le=cap)] = default,
     ) -> Page:
@@ -100,10 +100,10 @@ def paging(default: int = 50, cap: int = 100) -> Callable[[int, int], Page]:
     return page
 
 
-def including(*known: str) -> Callable[[list[str]], frozenset[str]]:
+def including(*known: str) -> Callable[[list[str] | None], Awaitable[frozenset[str]]]:
     """A dependency that reads `include=` (repeated): what of `known` was asked for. Others' names are passed over."""
 
-    def included(include: Annotated[list[str] | None, Query()] = None) -> frozenset[str]:
+    async def included(include: Annotated[list[str] | None, Query()] = None) -> frozenset[str]:
         return frozenset(include or ()) & frozenset(known)
 
     return included
