@@ -51,12 +51,12 @@ class Desk:
     public_url: str
 
 
-def desk_of(request: Request) -> Desk:
+async def desk_of(request: Request) -> Desk:
     desk: Desk = request.app.state.desk
     return desk
 
 
-def access_of(request: Request) -> Access:
+async def access_of(request: Request) -> Access:
     return door_of(request).access
 
 

@@ -20,7 +20,7 @@ class Front:
     pages: Pages
 
 
-def front_of(request: Request) -> Front:
+async def front_of(request: Request) -> Front:
     front: Front = request.app.state.front
     return front
 
