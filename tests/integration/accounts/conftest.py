@@ -120,6 +120,7 @@ class Process:
     def client(self, key: str | None = KEY) -> httpx.AsyncClient:
         """With an API key, or as a browser without one (cookies are kept)."""
         headers = {"Authorization": f"Bearer {key}"} if key else {"Accept": "text/html"}
+        assert self.role.http is not None
         transport = httpx.ASGITransport(app=self.role.http, client=("192.0.2.1", 40000))
         return httpx.AsyncClient(transport=transport, base_url="https://127.0.0.1", headers=headers)
 

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import structlog
+
 from runtime.access import Access
 from runtime.vault import Keyring
 from runtime.views import Tail
@@ -120,7 +122,7 @@ async def test_with_accounts_stopped_other_services_still_know_everybody(site):
     access = Access(Keyring.parse(settings().people_keys.get_secret_value()))
 
     class Surroundings:
-        broker, log = process.broker, None
+        broker, log = process.broker, structlog.get_logger()
 
     tail = Tail(Surroundings(), access)
     await tail.start()

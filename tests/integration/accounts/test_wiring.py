@@ -27,6 +27,7 @@ async def test_the_role_starts_serves_and_stops(backend, topic_prefix, database_
     role = web(given)
     await role.start()
     await until(lambda: not role.waits_for())
+    assert role.http is not None
     transport = httpx.ASGITransport(app=role.http)
     headers = {"Authorization": f"Bearer {KEY}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as client:

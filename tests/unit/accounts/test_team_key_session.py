@@ -75,8 +75,11 @@ class TestTeam:
     def test_nobody_is_a_member_twice_and_nothing_is_said_twice(self, asked):
         state = team.team.fold([formed])
         for command in asked:
-            state = team.team.fold(team.team.decide(state, command), state)
+            decided = team.team.decide(state, command)
+            assert isinstance(decided, list)
+            state = team.team.fold(decided, state)
             assert team.team.decide(state, command) == []
+        assert isinstance(state, team.Formed)
         users = [member.user for member in state.members]
         assert len(users) == len(set(users))
 

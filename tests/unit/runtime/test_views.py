@@ -28,7 +28,9 @@ class Seen(View):
         self.tombstones = []
 
     def apply(self, received: Received) -> None:
-        name = received.envelope.event.name
+        event = received.envelope.event
+        assert isinstance(event, TeamChanged)
+        name = event.name
         if name == "breaks":
             raise LookupError(name)
         self.names.append(name)
@@ -53,7 +55,7 @@ class World:
             self.asked += 1
             return await ask(topics)
 
-        self.broker.end_offsets = counted
+        self.broker.end_offsets = counted  # type: ignore[method-assign]  # asked as before, and counted
         self.tail = Tail(self, self.view)
 
     def write(self, name, version):
