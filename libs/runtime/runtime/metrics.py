@@ -61,7 +61,9 @@ HTTP_SECONDS = _histogram(
     "alarum_http_seconds", "How long requests took until the answer began.", QUICK, "role", "method", "status"
 )
 HTTP_UNDER_WAY = _gauge("alarum_http_under_way", "Requests that are being answered, live streams included.", "role")
-SIGNALS = _counter("alarum_signals_total", "What tools were told: accepted, refused, busy or in doubt.", "answer")
+SIGNALS = _counter(
+    "alarum_signals_total", "Signals at the gateway: accepted (stored), busy (not taken) or in doubt.", "answer"
+)
 
 # -- the ledger and the relay
 

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from structlog.stdlib import BoundLogger
 
 from events.envelope import MalformedEvent, UnknownEvent
+from runtime import metrics
 from runtime.ports import Broker, Place, PositionLost, Reader, Record, Unavailable
 from runtime.records import Received, decode_record
 from runtime.role import Background
@@ -203,11 +204,15 @@ class Barriers:
         self._last = float("-inf")
 
     async def wait(self, timeout_s: float) -> None:
-        barrier = self._open or self._begin()
+        barrier, began = self._open or self._begin(), asyncio.get_running_loop().time()
+        outcome = "unavailable"
         try:
             await asyncio.wait_for(asyncio.shield(barrier), timeout_s)
+            outcome = "caught_up"
         except TimeoutError:
             raise Unavailable(f"{', '.join(self._tail.view.topics)} could not be read to the end in time") from None
+        finally:
+            metrics.BARRIER_SECONDS.labels(outcome).observe(asyncio.get_running_loop().time() - began)
 
     async def stop(self) -> None:
         for barrier in self._all:

@@ -30,7 +30,7 @@ from ingest.canonical import Asked, Rejected, ToolEvent
 from ingest.intake import Grouping
 from ingest.integrations import PARSERS
 from ingest.keys import Keys
-from runtime import telemetry
+from runtime import metrics, telemetry
 from runtime.metrics import SIGNALS as SIGNALS_TOLD
 from runtime.ports import Clock, Message, Producer, Unavailable
 from web.bodies import parse_json
@@ -227,6 +227,7 @@ class Gateway:
         """Stored when this returns. Raises ApiError 503: nothing was handed over, or it may be stored (`IN_DOUBT`)."""
         producer = self._producer()
         if producer.oldest_unacknowledged_s() > SHUT_AFTER_S:
+            metrics.SIGNALS.labels("busy").inc()
             raise ApiError(503, "BROKER_BUSY", "Not stored: the broker is slow; send it again", {"Retry-After": "1"})
         envelope = Envelope(signal, signal.stream, 0, "ingest", traceparent=traceparent)
         sending = asyncio.ensure_future(producer.send([Message(SIGNALS.name, signal.key, encode(envelope))]))
@@ -235,7 +236,9 @@ class Gateway:
         try:
             async with asyncio.timeout(IN_FLIGHT_S):
                 await asyncio.shield(sending)
+            metrics.SIGNALS.labels("accepted").inc()
         except (TimeoutError, Unavailable):
+            metrics.SIGNALS.labels("in_doubt").inc()
             raise ApiError(
                 503, "IN_DOUBT", "It may be stored or not: send it again, with the same alert key", {"Retry-After": "1"}
             ) from None
