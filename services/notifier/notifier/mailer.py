@@ -17,7 +17,7 @@ from notifier.mails import Letter, Writer
 from notifier.planning import page_number, read_dossiers
 from notifier.streams import PAGE, PERSON
 from notifier.worker import DueOne, fail, has_contact, notification_of
-from runtime import telemetry
+from runtime import logs, telemetry
 from runtime.access import Access
 from runtime.deliveries import Later, Refused, Result, Sent
 from runtime.ports import Clock, Delivery, Unavailable
@@ -25,6 +25,8 @@ from runtime.unit import Cause, Unit
 from runtime.vault import Keyring, Unreadable, read_cell
 from runtime.views import Tail
 from web.words import Tongue
+
+log = logs.get("notifier.mailer")
 
 
 class Post(Protocol):
@@ -77,7 +79,11 @@ class Mailer:
             return Refused(str(error))
         if to is None:
             return Later("The address of this person is not known here yet")
-        mail = self._mail(claimed.letter, to, is_repeat=delivery.leased_before)
+        try:
+            mail = self._mail(claimed.letter, to, is_repeat=delivery.leased_before)
+        except Exception as error:  # one alert that cannot be written must not keep all others from being told
+            log.exception("mail.unwritten", message=claimed.letter.composed.message)
+            return Refused(f"This mail could not be written: {type(error).__name__}")
         with _span(claimed.letter) as traced:
             attempt = await self._post.send(mail)
             traced.note({"alarum.attempt": delivery.attempts + 1, "alarum.outcome": type(attempt).__name__})

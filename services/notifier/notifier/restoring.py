@@ -49,6 +49,7 @@ async def _deliver_again(unit: Unit, messages: Sequence[MessageComposed]) -> Non
     await unit.load(PAGE, {page_number(one.alert, one.user) for message in messages for one in message.carries})
     for message in messages:
         if any(_is_underway(unit, one, message.message) for one in message.carries):
+            unit.settle([message.message])  # a backup may hold the row already; what is settled first is put in once
             unit.deliver(delivery_of(message))
 
 

@@ -4,7 +4,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -113,6 +113,12 @@ class House:
         """The worker dies and its database is empty."""
         await self.stop_worker(self.workers.pop())
         self.base = Base()
+
+    def forget_the_last_event(self, stream: str) -> None:
+        """The database is a backup from before this stream's last event."""
+        *older, _ = self.base.events[stream]
+        self.base.events[stream] = tuple(older)
+        self.base.heads[stream] = replace(self.base.heads[stream], version=len(older), state=None)
 
     async def start_web(self) -> None:
         self.web = web_role(self._shell(), self.mail)

@@ -1,8 +1,12 @@
 """From an escalation to a mail, on the shipped machinery in virtual time; what is not expected fails the story."""
 
 from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from channels.attempts import Refused, Sent
+from channels.mail import Mail
 from events.notifier import (
     AlertPreferenceType,
     ContactChanged,
@@ -16,6 +20,7 @@ from events.notifier import (
     ReachForgotten,
 )
 from events.shared import Priority
+from notifier.mails import Letter, Writer
 from tests.integration.notifier.house import ADA, BOB, T0, House, told
 
 
@@ -237,6 +242,27 @@ class TestTheMailServer:
 
         told(story)
 
+    def test_a_mail_that_cannot_be_written_fails_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        write = Writer.write
+
+        def refusing(writer: Writer, letter: Letter, *rest: Any, **more: Any) -> Mail:
+            if letter.carries[0][1].alert == 42:
+                raise LookupError("a template that broke")
+            return write(writer, letter, *rest, **more)
+
+        async def story(house: House) -> None:
+            monkeypatch.setattr(Writer, "write", refusing)
+            house.user(ADA)
+            for alert in (42, 43):
+                house.alert(alert)
+                house.level(alert, ADA)
+            await house.until(lambda: house.said(NotificationSent))
+            await house.until(lambda: house.said(NotificationFailed))
+            assert house.mail.subjects == ["[HIGH] Disk 43 is full"]
+            assert house.story(42, ADA) == ["queued", "dispatched", "failed"]
+
+        told(story)
+
     def test_a_worker_that_dies_while_sending_sends_again_under_the_same_id_and_says_so(self) -> None:
         async def story(house: House) -> None:
             house.user(ADA)
@@ -366,6 +392,24 @@ class TestARestore:
             assert len(house.mail.taken) == 1
             assert len({mail.message_id for _, mail in house.mail.tries}) == 1
             assert house.story(42, ADA) == ["queued", "dispatched", "deferred", "sent"]
+
+        told(story)
+
+    def test_a_backup_that_holds_the_mail_already_sends_it_once(self) -> None:
+        async def story(house: House) -> None:
+            house.user(ADA)
+            house.mail.away()
+            house.alert(42)
+            house.level(42, ADA)
+            await house.passes(seconds=5)
+            await house.stop_worker(house.workers.pop())
+            house.base.published.clear()
+            house.forget_the_last_event(f"page-42-{ADA}")
+            house.mail.back()
+            await house.start_worker(deciding=False)
+            await house.until(lambda: house.said(NotificationSent))
+            await house.passes(minutes=1)
+            assert len(house.mail.taken) == 1
 
         told(story)
 
