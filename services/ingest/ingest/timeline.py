@@ -151,15 +151,19 @@ def _shape(event: Event) -> Shape:
 
 
 def actor(by: Actor, names: Namebook) -> str:
-    """Who did it, and by which way."""
-    way = {"web": " on the web", "api": " over the API", "email": " by e-mail"}.get(by.channel, "")
+    """Who did it."""
     match by:
         case Actor(type=ActorType.USER, user=int(user)):
-            return f"{names.user(user)}{way}"
+            return names.user(user)
         case Actor(type=ActorType.SOURCE, source=int(source)):
-            return f"{names.source(source)}"
+            return names.source(source)
         case _:
             return f"Alarum ({by.channel})" if by.channel else "Alarum"
+
+
+def way(by: Actor) -> str:
+    """By which way a person did it, as the end of a sentence."""
+    return {"web": " on the web", "api": " over the API", "email": " by e-mail"}.get(by.channel, "")
 
 
 def _say(event: Event, names: Namebook) -> _Said:
@@ -175,14 +179,18 @@ def _say_alert(event: Event, names: Namebook) -> _Said | None:
         case i.AlertCreated():
             policy = f"Policy «{names.policy(event.policy)}»" if event.policy is not None else "No policy"
             why = (f"{policy}: {event.policy_reason}", f"Priority {event.priority.value}: {event.priority_reason}")
-            return _Said(f"{actor(event.by, names)} opened the alert: {event.summary}", why, "bad", "bell")
+            return _Said(
+                f"{actor(event.by, names)} opened the alert{way(event.by)}: {event.summary}", why, "bad", "bell"
+            )
         case i.AlertRepeated(count=count):
             times = "once more" if count == 1 else f"{count} times more"
             return _Said(f"The tool said it {times}", (event.summary,), "calm", "bell")
         case i.AlertAccepted():
-            return _Said(f"{actor(event.by, names)} accepted the alert", (), "warn", "user")
+            return _Said(f"{actor(event.by, names)} accepted the alert{way(event.by)}", (), "warn", "user")
         case i.AlertResolved():
-            return _Said(f"{actor(event.by, names)} resolved the alert", (event.reason,), "good", "check")
+            return _Said(
+                f"{actor(event.by, names)} resolved the alert{way(event.by)}", (event.reason,), "good", "check"
+            )
         case i.AlertCommented():
             who = event.creator or actor(event.by, names)
             return _Said(f"{who} commented", (event.content,), "info", "dot")
@@ -190,13 +198,17 @@ def _say_alert(event: Event, names: Namebook) -> _Said | None:
             return _Said(f"{actor(event.by, names)} assigned the alert to {_target(event, names)}", (), "info", "user")
         case i.AlertEscalationRequested(level=level):
             where = "the next level" if level is None else f"level {level + 1}"
-            return _Said(f"{actor(event.by, names)} escalated to {where}", (), "warn", "up")
+            return _Said(f"{actor(event.by, names)} escalated to {where}{way(event.by)}", (), "warn", "up")
         case i.AlertResponderRequested(user=user):
-            return _Said(f"{actor(event.by, names)} asked for {names.user(user)} as well", (), "info", "user")
+            return _Said(
+                f"{actor(event.by, names)} asked for {names.user(user)} as well{way(event.by)}", (), "info", "user"
+            )
         case i.AlertAnswerNoted():
             already = event.outcome.removeprefix("ALREADY_").lower()
             tried = event.answer.lower()
-            return _Said(f"{actor(event.by, names)} wanted to {tried} the alert: it was {already} already")
+            return _Said(
+                f"{actor(event.by, names)} wanted to {tried} the alert{way(event.by)}: it was {already} already"
+            )
         case _:
             return None
 

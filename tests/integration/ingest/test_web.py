@@ -271,7 +271,7 @@ class TestAlerts:
         refused = await house.call("PUT", f"/api/alerts/{number}/assign", 409, user_=None, policy=3)
         assert refused["code"] == "ALERT_RESOLVED"
         texts = [entry["text"] for entry in await house.call("GET", f"/api/alerts/{number}/log-entries", 200)]
-        assert any("Bob Example over the API wanted to accept" in text for text in texts)
+        assert any("Bob Example wanted to accept the alert over the API" in text for text in texts)
         assert len(texts) == 4
 
     async def test_a_manual_alert_is_there_at_once(self, house: House) -> None:
