@@ -10,7 +10,7 @@ from events.core import Event, Refusal
 from events.envelope import Envelope
 from events.ingest import AlertAccepted, AlertAnswerNoted, AlertEscalationRequested, AlertResolved
 from events.notifier import AnswerAction
-from notifier.domain.dossier import Dossier
+from notifier.domain.dossier import AlertState, Dossier
 from notifier.domain.page import Answer, Paging
 from notifier.planning import page_number, read_dossiers
 from notifier.streams import PAGE
@@ -37,10 +37,16 @@ class Found:
 
 @dataclass(frozen=True)
 class Became:
-    """What became of an answer: `said` is the owner's event, None while it did not come yet."""
+    """What became of an answer: `said` is the owner's event; None where it did not come yet, or nothing had to change."""
 
+    action: AnswerAction
     said: Event | None
     dossier: Dossier
+
+    @property
+    def is_so_already(self) -> bool:
+        """Whether the alert stands as the answer wants it."""
+        return self.dossier.state is _WANTED.get(self.action) or self.dossier.state is AlertState.RESOLVED
 
     @property
     def outcome(self) -> str:
@@ -56,6 +62,15 @@ class Became:
                 return outcome
             case _:
                 return "RECORDED"
+
+
+_WANTED: Final = {AnswerAction.ACCEPT: AlertState.ACCEPTED, AnswerAction.RESOLVE: AlertState.RESOLVED}
+
+
+def _is_mine_already(found: Found, action: AnswerAction) -> bool:
+    """Who presses the same button again is told so at once: the alert's owner has nothing to say to it."""
+    known = found.dossier
+    return known.state is _WANTED.get(action) and known.by is not None and known.by.user == found.ticket.user
 
 
 class Answers:
@@ -81,9 +96,10 @@ class Answers:
     async def give(self, found: Found, action: AnswerAction) -> Became:
         """Record the answer, and wait a moment for what the alert's owner makes of it."""
         recorded = await self._shell.do(lambda unit: self._record(unit, found, action))
-        said = await self._outcomes.await_outcome(recorded.id, PATIENCE_S) if recorded is not None else None
+        is_news = recorded is not None and not _is_mine_already(found, action)
+        said = await self._outcomes.await_outcome(recorded.id, PATIENCE_S) if recorded and is_news else None
         known = await self._shell.run(lambda unit: read_dossiers(unit, [found.ticket.alert]))
-        return Became(said.event if said else None, known[found.ticket.alert])
+        return Became(action, said.event if said else None, known[found.ticket.alert])
 
     async def _record(self, unit: Unit, found: Found, action: AnswerAction) -> Envelope | None:
         page = page_number(found.ticket.alert, found.ticket.user)

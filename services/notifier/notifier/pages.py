@@ -214,7 +214,7 @@ async def give_answer(request: Request, token: str, form: Posted, front: AtFront
     action = _pressed(form, found)
     became = await front.answers.give(found, action)
     said = _said(became, found.ticket.user, access)
-    kind = "info" if became.outcome == "RECORDED" else "good"
+    kind = "info" if became.outcome == "RECORDED" and not became.is_so_already else "good"
     return _answer_page(request, front, access, found, None, became.dossier, said, kind=kind)
 
 
@@ -298,7 +298,7 @@ def _said(became: Became, me: int, access: Access) -> str:
             return _("Resolved by you")
         case "ESCALATED":
             return _("Escalated: whoever is next is called now")
-        case "RECORDED":
+        case "RECORDED" if not became.is_so_already:
             return _("Your answer is recorded; it takes effect in a moment")
         case _:
             return _standing(became.dossier, me, access) or _("Nothing had to change: somebody was faster")

@@ -330,6 +330,18 @@ class TestAnswerPages:
 
         at_the_edge(story)
 
+    def test_who_presses_again_is_told_so_at_once(self) -> None:
+        async def story(house: House) -> None:
+            links = await rung(house)
+            house.accepted(42, ADA)
+            await house.passes(seconds=5)
+            began = house.now
+            assert "Already accepted by you" in await press(house, links["Accept"], "ACCEPT")
+            assert house.now - began < timedelta(seconds=1)
+            assert len(house.said(NotificationAnswered)) == 1
+
+        at_the_edge(story)
+
     def test_when_the_owner_is_slow_the_answer_is_still_recorded(self) -> None:
         async def story(house: House) -> None:
             links = await rung(house)
