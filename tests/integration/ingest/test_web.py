@@ -11,7 +11,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from events.accounts import ApikeyIssued, UserChanged
+from events.accounts import ApikeyIssued, TeamChanged, UserChanged, Visibility
 from events.accounts import Role as Rank
 from events.core import Event
 from events.envelope import Envelope, encode
@@ -318,6 +318,27 @@ class TestAlerts:
             return bool((await house.call("GET", f"/api/alerts/{number}", 200))["status"] == "ACCEPTED")
 
         assert await eventually(accepted)
+
+    async def test_a_private_teams_alerts_are_its_members_administrators_and_responders_only(
+        self, house: House
+    ) -> None:
+        house.say(TeamChanged(team=1, name="Secret", visibility=Visibility.PRIVATE, members=(), at=T0))
+        source = await house.source(teams=[{"id": 1}])
+        number = await house.alert(source["id"])
+        await house.call("GET", f"/api/alerts/{number}", 200)
+        await house.call("GET", f"/api/alerts/{number}", 404, user=BOB)
+        await house.call("PUT", f"/api/alerts/{number}/accept", 404, user=BOB)
+        await house.call("GET", f"/api/alert-sources/{source['id']}", 404, user=BOB)
+        assert await house.call("GET", "/api/alerts", 200, user=BOB) == []
+        assert await house.call("GET", "/api/alerts/count", 200, user=BOB) == {"count": 0}
+        about = {"alert": number, "alert_version": 1, "at": T0}
+        told = Responder(user=BOB, reason=Reason(text="asked for"))
+        house.say(EscalationLevelReached(level=0, responders=(told,), **about))
+
+        async def seen() -> Any:
+            return await house.call("GET", "/api/alerts", 200, user=BOB)
+
+        assert [alert["id"] for alert in await eventually(seen)] == [number]
 
     async def test_who_is_nobody_and_what_is_not_there(self, house: House) -> None:
         assert (await house.api.get("/api/alerts")).status_code == 401
