@@ -86,7 +86,10 @@ UNACKNOWLEDGED_SECONDS = _gauge(
 # -- readers
 
 RECORDS = _counter(
-    "alarum_records_total", "Records that were read: handled, duplicate, skipped or parked.", "reader", "fate"
+    "alarum_records_total",
+    "Records that were read: handled, skipped (only newer code knows their type) or parked.",
+    "reader",
+    "fate",
 )
 BATCH_SIZES = _histogram("alarum_batch_records", "Records that were handled in one transaction.", SIZES, "reader")
 READER_LAG = _gauge(
