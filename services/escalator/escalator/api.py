@@ -14,6 +14,7 @@ from escalator.duties import Duty, Staffing, Window, duties_of, schedule_duties
 from escalator.oncall import Gap, OnCall, recorded_shifts, who
 from escalator.policies import Duties, Policies
 from escalator.refusals import Refused, invalid, missing
+from escalator.rotation import months_later
 from escalator.schedules import Schedules
 from escalator.shapes import (
     OnCallResource,
@@ -225,7 +226,7 @@ async def schedule_shifts(
     """From the start of last month, for three months, when nothing else is said; what is past as it was."""
     versions = await desk.schedules.versions(schedule, caller)
     start = since or _last_month(desk.clock.now(), versions[-1].timezone)
-    window = _window(start, until or start + THREE_MONTHS, LONGEST_WINDOW)
+    window = _window(start, until or _three_months_after(start), LONGEST_WINDOW)
     found = recorded_shifts(versions, window.start, window.end, overrides=not plain)
     return answer([ShiftShown.of(shift, access) for shift in found])
 
@@ -294,6 +295,10 @@ def _last_month(now: datetime, timezone: str) -> datetime:
     local = now.astimezone(zone_of(timezone))
     first = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     return (first - timedelta(days=1)).replace(day=1).astimezone(UTC)
+
+
+def _three_months_after(start: datetime) -> datetime:
+    return months_later(start, 3) if start.year in YEARS else start
 
 
 def _window(start: datetime, end: datetime, longest: timedelta) -> Window:

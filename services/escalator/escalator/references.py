@@ -70,7 +70,7 @@ def _named(rules: Iterable[Rule], kind: str) -> list[tuple[str, int]]:
     """Every target of one kind, with its field's name in the API."""
     found: list[tuple[str, int]] = []
     for number, rule in enumerate(rules):
-        ids = [number for target in rule.targets if (number := getattr(target, kind)) is not None]
+        ids = [one for target in rule.targets if (one := getattr(target, kind)) is not None]
         found += [(f"escalationRules.{number}.{kind}s.{place}.id", one) for place, one in enumerate(ids)]
     return found
 

@@ -71,12 +71,12 @@ class Turns:
 
     def _local(self, number: int) -> datetime:
         try:
-            return _months_later(self.begin, self.length.months * number) + self.length.rest * number
+            return months_later(self.begin, self.length.months * number) + self.length.rest * number
         except (OverflowError, ValueError):
             return datetime.max if number > 0 else datetime.min  # noqa: DTZ901 (local times have no zone)
 
 
-def _months_later(local: datetime, months: int) -> datetime:
+def months_later(local: datetime, months: int) -> datetime:
     """The same day of a later month, or its last day where it has no such day."""
     if not months:
         return local

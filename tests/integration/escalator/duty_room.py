@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -169,14 +170,20 @@ class DutyRoom:
 
     def browses(self, user: int) -> httpx.AsyncClient:
         """A browser in which this user is signed in."""
-        token = Sessions(SECRET, URL, clock=T0.timestamp).sign(Session(f"s{user}", user, int(T0.timestamp())))
-        transport = httpx.ASGITransport(app=self.http)
-        headers = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin", "Cookie": f"__Host-alarum={token}"}
-        return httpx.AsyncClient(transport=transport, base_url=URL, headers=headers, follow_redirects=True)
+        token = Sessions(SECRET, URL).sign(
+            Session(f"s{user}", user, int(time.time()))
+        )  # cookies are read by the real clock
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=self.http),
+            base_url=URL,
+            headers={"Accept": "text/html", "Sec-Fetch-Site": "same-origin"},
+            cookies={"__Host-alarum": token},
+            follow_redirects=True,
+        )
 
-    async def does(self, user: int, method: str, path: str, body: Any = None, **query: Any) -> httpx.Response:
+    async def does(self, user: int, method: str, path: str, body: Any = None) -> httpx.Response:
         async with self.asks(user) as client:
-            return await client.request(method, f"/api{path}", json=body, params=query)
+            return await client.request(method, f"/api{path}", json=body)
 
     async def makes(self, path: str, body: Any) -> int:
         """The id of what Ada made."""
@@ -201,7 +208,7 @@ class DutyRoom:
 
     async def passes(self, **length: float) -> None:
         end = self.now + timedelta(**length)
-        await self.until(lambda: self.now >= end)
+        await self.until(lambda: self.now >= end, timedelta(days=30))
 
     async def until(self, look: Callable[[], Any], within: timedelta = timedelta(hours=1)) -> Any:
         """What `look` sees once it is truthy."""
