@@ -23,9 +23,8 @@ def paged(suite: Suite, name: str, headers: Mapping[str, str]) -> None:
     user = suite.user(name)
     policy = suite.policy(f"Trace {name}", {"users": [{"id": user["id"]}]})
     source = suite.source(f"Trace {name}", policy["id"])
-    with suite.public as public:
-        event = {"integrationKey": source["integrationKey"], "eventType": "ALERT", "summary": name}
-        assert public.post("/api/events", json=event, headers=headers).status_code == 202
+    event = {"integrationKey": source["integrationKey"], "eventType": "ALERT", "summary": name}
+    assert suite.public.post("/api/events", json=event, headers=headers).status_code == 202
     eventually(lambda: suite.mails(f"{name}@example.org"), what="the mail")
 
 

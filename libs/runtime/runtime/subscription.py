@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from events.envelope import MalformedEvent, UnknownEvent, place_of
-from runtime import parked, traces
+from runtime import metrics, parked, traces
+from runtime.bell import Bell
 from runtime.ports import Conflict, Fenced, Place, PositionLost, Reader, Record, Unavailable
 from runtime.records import Received, decode_record
 from runtime.restore import RESTORED
@@ -27,6 +28,7 @@ PAUSE_S = 0.2
 TRIES = 3
 GAP_ALARM_S = 10.0
 COMMIT_EVERY_S = 0.2
+TELL_AT_LEAST_EVERY_S = 30.0
 LOOK_FOR_REPLAYS_S = 2.0
 
 
@@ -54,6 +56,7 @@ class Deciding:
         self._outputs: dict[Place, int] = {}
         self._gaps: dict[Place, float] = {}
         self._waits: str | None = "not assigned yet"
+        self._moves = Bell()
         self._idle = asyncio.Event()
         self._idle.set()
         self._background = Background()
@@ -153,6 +156,7 @@ class Deciding:
     async def _stand_still(self, lost: PositionLost) -> None:
         """Until a person has decided: the role is not ready and says why; a restart alone would change nothing."""
         self._waits = str(lost)
+        metrics.READER_STOPPED.labels(self._name).set(1)
         self._shell.log.error("reader.stopped", reader=self._name, reason=str(lost))
         await asyncio.Event().wait()
 
@@ -207,6 +211,7 @@ class Deciding:
             return
         batch = await self._shell.run(lambda unit: self._transact(unit, mine))
         await self._moved(batch.ends)
+        self._count(batch, len(mine))
         if batch.waiting:
             await self._wait_for_gaps(reader, batch.waiting)
 
@@ -230,6 +235,9 @@ class Deciding:
         """These positions are committed."""
         self._next.update(ends)
         self._outputs.update(ends)
+        self._moves.ring()
+        for place in ends:
+            self._gaps.pop(place, None)
         self._stored_places |= ends.keys()
         await self._shell.advanced(self._name, ends)
 
@@ -272,13 +280,24 @@ class Deciding:
             self._shell.log.error("record.malformed", reader=self._name, place=record.place, error=str(malformed))
             return "", 0, None
 
+    def _count(self, batch: _Sorted, records: int) -> None:
+        metrics.BATCH_SIZES.labels(self._name).observe(records)
+        metrics.RECORDS.labels(self._name, "handled").inc(len(batch.fresh))
+        metrics.RECORDS.labels(self._name, "parked").inc(len(batch.poison))
+        now = asyncio.get_running_loop().time()
+        metrics.GAP_SECONDS.labels(self._name).set(
+            max((now - self._gaps.get(place, now) for place in batch.waiting), default=0.0)
+        )
+
     def _skipped(self, record: Record, unknown: UnknownEvent) -> None:
+        metrics.RECORDS.labels(self._name, "skipped").inc()
         self._shell.log.info("record.skipped", reader=self._name, topic=record.topic, type=str(unknown))
 
     # -- what goes wrong
 
     async def _park(self, record: Record, reason: str) -> None:
         stream = self._decoded(record)[0]
+        metrics.RECORDS.labels(self._name, "parked").inc()
         self._shell.log.error("stream.parked", reader=self._name, stream=stream, place=record.place, reason=reason)
 
         async def set_aside(unit: Unit) -> None:
@@ -345,6 +364,7 @@ class Deciding:
     async def _tell_group(self, reader: Reader) -> None:
         told: dict[Place, int] = {}
         while True:
+            await self._moves.wait(TELL_AT_LEAST_EVERY_S)
             await asyncio.sleep(COMMIT_EVERY_S)
             reached = {place: end for place, end in self._outputs.items() if told.get(place) != end}
             if reached and await self._shell.relay.acknowledged(POLL_S):

@@ -75,7 +75,7 @@ def labels() -> dict[str, str]:
         "": _("This change"),
         "firstName": _("First name"),
         "lastName": _("Last name"),
-        "email": _("Address"),
+        "email": _("E-mail"),
         "role": _("Role"),
         "timezone": _("Time zone"),
         "language": _("Language"),
