@@ -133,6 +133,9 @@ class NotificationSent(NotificationEvent):
     message_id: str = ""
     reply: str = ""
     attempt: int = 1
+    gate_timed_out: bool = Field(
+        default=False, description="It was claimed although the newest answers could not be awaited (30 s)."
+    )
 
 
 class NotificationDeferred(NotificationEvent):

@@ -8,10 +8,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 from runtime import metrics
-from runtime.gate import Gate
+from runtime.gate import Gate, GatePassed, GateTimedOut
 from runtime.ports import Delivery, Unavailable
 from runtime.role import Background
 from runtime.shell import Shell
@@ -96,9 +97,8 @@ class Deliveries:
         while True:
             try:
                 await self._sleep_until_due()
-                if self._gate is not None:
-                    await self._gate.pass_()
-                for delivery in await self._shell.run(self._claim):
+                verdict = await self._gate.pass_() if self._gate is not None else GatePassed()
+                for delivery in await self._shell.run(partial(self._claim, isinstance(verdict, GateTimedOut))):
                     self._begin(delivery)
             except Unavailable as away:
                 self._shell.log.warning("deliveries.wait", reason=str(away))
@@ -113,8 +113,9 @@ class Deliveries:
                 return
             await self._shell.delivery_bell.wait(min(wait_s, SWEEP_S))
 
-    async def _claim(self, unit: Unit) -> Sequence[Delivery]:
-        claimed = await unit.tx.claim(unit.at, unit.at + LEASE, self._free, self._busy)
+    async def _claim(self, gate_timed_out: bool, unit: Unit) -> Sequence[Delivery]:
+        leased = await unit.tx.claim(unit.at, unit.at + LEASE, self._free, self._busy)
+        claimed = [replace(delivery, gate_timed_out=gate_timed_out) for delivery in leased]
         wanted = [delivery for delivery in claimed if await self._sender.wanted(unit, delivery)]
         unit.settle(delivery.id for delivery in claimed if delivery not in wanted)
         return wanted
@@ -126,13 +127,21 @@ class Deliveries:
 
     async def _attempt(self, delivery: Delivery) -> None:
         try:
-            result = await self._sender.send(delivery)
+            result = await self._try(delivery)
             self._measure(delivery, result)
             await self._record(replace(delivery, attempts=delivery.attempts + 1), result)
         finally:
             self._free += 1
             self._busy.discard(delivery.target)
             self._shell.delivery_bell.ring()
+
+    async def _try(self, delivery: Delivery) -> Result:
+        """A bug that one delivery meets must not take all others down; it is tried again until its deadline."""
+        try:
+            return await self._sender.send(delivery)
+        except Exception as error:  # noqa: BLE001 (told, and recorded as the delivery's trouble)
+            self._shell.log.exception("delivery.broke", delivery=delivery.id)
+            return Later(f"internal error: {type(error).__name__}")
 
     def _measure(self, delivery: Delivery, result: Result) -> None:
         metrics.DELIVERIES.labels(delivery.channel, type(result).__name__.lower()).inc()

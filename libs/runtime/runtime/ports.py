@@ -89,6 +89,8 @@ class Delivery:
     attempts: int = 0
     created_at: datetime | None = None
     leased_before: bool = False
+    gate_timed_out: bool = False
+    """Of this claim, not of the row: the newest news could not be awaited. Whoever sends it must say so."""
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,8 @@ class Mailer:
         person = await _person(unit, composed.user)
         for carried in composed.carries:
             cause = Cause(None, known[carried.alert].trace)
-            await self._settle_one(unit, composed, carried, person, result, delivery.attempts, next_at, cause)
+            attempted = (result, delivery.attempts, delivery.gate_timed_out)
+            await self._settle_one(unit, composed, carried, person, attempted, next_at, cause)
 
     async def _settle_one(
         self,
@@ -128,19 +129,20 @@ class Mailer:
         composed: MessageComposed,
         carried: Carried,
         person: Person,
-        result: Result,
-        attempt: int,
+        attempted: tuple[Result, int, bool],
         next_at: datetime | None,
         cause: Cause,
     ) -> None:
         one = _underway(unit, composed, carried)
         if one is None:
             return
+        result, attempt, blind = attempted
         page, message, at = page_number(carried.alert, carried.user), composed.message, unit.at
         match result:
             case Sent(reply):
                 message_id = self._writer.message_id(composed)
-                unit.decide(PAGE, page, Succeed(one.id, message, message_id, reply, attempt, at), cause)
+                told = Succeed(one.id, message, message_id, reply, attempt, at, gate_timed_out=blind)
+                unit.decide(PAGE, page, told, cause)
             case Later(error) if next_at is not None:
                 unit.decide(PAGE, page, Defer(one.id, message, attempt, error, next_at, at), cause)
             case Later(error) | Refused(error):

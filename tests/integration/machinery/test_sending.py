@@ -10,10 +10,12 @@ import pytest
 
 from runtime import deliveries
 from runtime.deliveries import Deliveries, Later, Refused, Result, Sent
+from runtime.gate import Gate
 from runtime.ports import Delivery
 from runtime.shell import Shell
 from runtime.unit import Unit
-from tests.integration.machinery.conftest import Bench
+from tests.integration.machinery import echo
+from tests.integration.machinery.conftest import READER, Bench
 
 
 @dataclass
@@ -172,6 +174,43 @@ async def test_who_dies_between_sending_and_recording_leaves_a_repeat_that_is_ma
     await bench.until(sent)
     await sending.stop()
     assert [one.leased_before for one in successor.tried] == [True]
+
+
+async def test_one_that_breaks_its_sender_keeps_no_other_from_going(bench: Bench) -> None:
+    def breaks(one: Delivery) -> Result:
+        if one.id == 1:
+            raise KeyError("a bug that only this one meets")
+        return Sent("250 taken")
+
+    shell, postman = await bench.shell(), Postman(answer=breaks)
+    sending = Deliveries(shell, postman)
+    await hand_over(shell, delivery(shell, 1), delivery(shell, 2))
+    await sending.start()
+
+    async def both() -> bool:
+        return len(postman.fates) >= 2
+
+    await bench.until(both)
+    await sending.stop()
+    assert sorted(postman.fates[:2], key=lambda fate: fate[0]) == [
+        (1, Later("internal error: KeyError")),
+        (2, Sent("250 taken")),
+    ]
+
+
+async def test_a_claim_that_could_not_await_the_newest_news_says_so(bench: Bench) -> None:
+    shell, postman = await bench.shell(), Postman()
+    await bench.say(1, "never read")
+    sending = Deliveries(shell, postman, Gate(shell, READER, [echo.HEARD], patience_s=0.2))
+    await hand_over(shell, delivery(shell, 1))
+    await sending.start()
+
+    async def sent() -> bool:
+        return bool(postman.fates)
+
+    await bench.until(sent)
+    await sending.stop()
+    assert [one.gate_timed_out for one in postman.tried] == [True]
 
 
 def test_pauses_grow_to_ten_seconds_unless_the_other_side_says() -> None:

@@ -131,6 +131,7 @@ class Succeed:
     reply: str
     attempt: int
     at: datetime
+    gate_timed_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -291,7 +292,12 @@ def _step(page: Paging, one: Notification, command: Step) -> list[Event]:
             return [NotificationSuppressed(**head, reason=reason)]
         case Underway(message=message), Succeed() if message == command.message:
             sent = NotificationSent(
-                **head, message=message, message_id=command.message_id, reply=command.reply, attempt=command.attempt
+                **head,
+                message=message,
+                message_id=command.message_id,
+                reply=command.reply,
+                attempt=command.attempt,
+                gate_timed_out=command.gate_timed_out,
             )
             return [sent]
         case Underway(message=message), Defer() if message == command.message:
