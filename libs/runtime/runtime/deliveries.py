@@ -139,7 +139,7 @@ class Deliveries:
         """A bug that one delivery meets must not take all others down; it is tried again until its deadline."""
         try:
             return await self._sender.send(delivery)
-        except Exception as error:  # noqa: BLE001 (told, and recorded as the delivery's trouble)
+        except Exception as error:
             self._shell.log.exception("delivery.broke", delivery=delivery.id)
             return Later(f"internal error: {type(error).__name__}")
 
