@@ -96,6 +96,12 @@ class DutyRoom:
         for part in reversed(parts):
             await part.stop()
 
+    async def lose_the_ledger(self) -> None:
+        """Everything ends, and the database is empty."""
+        for parts in list(self.running):
+            await self.end(parts)
+        self.base = Base()
+
     async def stop(self) -> None:
         for parts in list(self.running):
             await self.end(parts)

@@ -426,3 +426,20 @@ def test_nonsense_gets_its_4xx() -> None:
                 assert 400 <= answer.status_code < 500, (path, answer.text)
 
     in_virtual_time(story)
+
+
+def test_a_lost_ledger_is_restored_from_the_topics() -> None:
+    async def story(room: DutyRoom) -> None:
+        await room.start_web()
+        await room.makes("/schedules", SCHEDULE)
+        await room.makes("/escalation-policies", POLICY)
+        await room.makes("/escalation-policies", {**POLICY, "name": "Gone"})
+        await room.does(ADA, "DELETE", "/escalation-policies/2")
+        before = [(await room.does(ADA, "GET", path)).json() for path in ("/schedules", "/escalation-policies")]
+        await room.lose_the_ledger()
+        await room.start_web()
+        after = [(await room.does(ADA, "GET", path)).json() for path in ("/schedules", "/escalation-policies")]
+        assert after == before
+        assert await room.makes("/escalation-policies", POLICY) > 2
+
+    in_virtual_time(story)

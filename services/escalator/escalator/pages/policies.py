@@ -80,6 +80,7 @@ async def policy(request: Request, policy: Id, caller: Reader, desk: AtDesk, acc
         viewer_of(caller, access),
         policy=found,
         at=duties.at,
+        levels=list(enumerate(found.rules, 1)),
         steps=_preview(found, duties, access),
         used_by=desk.policies.used_by(policy),
         title_of=lambda target: _title(target, duties, access),
