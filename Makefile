@@ -4,6 +4,7 @@
 PYTHON ?= python3
 RUN    := .venv/bin/python
 PARTS  := libs services deploy tests
+WORKERS ?= 3  # most tests wait; files, and what shares a suite, stay together (tests/conftest.py)
 
 # What a developer's other projects set must not change what runs here.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP VIRTUAL_ENV CONDA_PREFIX UV_PROJECT_ENVIRONMENT UV_PYTHON
@@ -32,8 +33,8 @@ down: ## stop what `up` started from DATA_DIR, and nothing else
 demo: ready ## tell the main story in a second, short-lived suite
 	@$(RUN) -m launcher demo
 
-test: ready ## run all tests; ARGS='-k name' narrows
-	@$(RUN) -m pytest $(ARGS)
+test: ready ## run all tests; ARGS='-k name' narrows, WORKERS=0 runs them in one process
+	@$(RUN) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 lint: ready ## style, and the contracts between the parts
 	@.venv/bin/ruff check $(PARTS)

@@ -2,12 +2,35 @@
 
 import secrets
 from collections.abc import AsyncIterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
+import pytest
 import pytest_asyncio
 
 from tests.backend import Backend, make_backend
+
+LONG_FIRST = ("e2e roles", "e2e suite", "tests/integration/machinery/test_mutants.py", "tests/simulation/test_nights.py")
+ONE_BY_ONE = ("tests/integration/machinery/test_mutants.py", "tests/simulation/test_nights.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What shares a suite, or a file, stays in one process; long work begins first, so that nobody waits for it at the end."""
+    grouped = [(_group(item), item) for item in items]
+    for group, item in grouped:
+        item.add_marker(pytest.mark.xdist_group(group))
+    rank = {group: place for place, group in enumerate(LONG_FIRST)}
+    items[:] = [item for group, item in sorted(grouped, key=lambda one: rank.get(one[0].partition("::")[0], len(rank)))]
+
+
+def _group(item: pytest.Item) -> str:
+    names = getattr(item, "fixturenames", ())
+    for suite in ("roles", "suite"):
+        if suite in names:
+            return f"e2e {suite}"
+    file = item.path.relative_to(Path(__file__).parents[1]).as_posix()
+    return f"{file}::{item.name}" if file in ONE_BY_ONE else file
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
