@@ -30,7 +30,7 @@ from ingest.shapes import (
     SourceResource,
     SuggestionResource,
 )
-from ingest.timeline import entry, types_of
+from ingest.timeline import story, types_of
 from runtime.access import Caller, require
 from runtime.resources import LARGEST_ID, Page, answer, including, named, no_content, paging
 from web.guards import ApiError, Id
@@ -118,8 +118,8 @@ async def log_entries(
     types = types_of(filters) if filters else None
     rows = await office.read(lambda sql: reads.timeline(sql, alert, types, page.start, page.size, newest_first=True))
     entries: list[LogEntryResource] = [
-        shapes.log_entry(entry(row.id, row.type, row.body, office.names), alert, with_vars="vars" in include)
-        for row in rows
+        shapes.log_entry(line, alert, with_vars="vars" in include)
+        for line in story(((row.id, row.type, row.body) for row in rows), office.names)
     ]
     return answer(entries)
 

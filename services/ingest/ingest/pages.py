@@ -18,7 +18,7 @@ from ingest.office import Office, actor_of
 from ingest.reads import AlertRow, Wanted
 from ingest.refusals import Refused
 from ingest.shapes import CommentBody, ManualAlertBody, SourceBody
-from ingest.timeline import actor, entry
+from ingest.timeline import actor, story
 from runtime.access import Access, Caller
 from runtime.resources import LARGEST_ID
 from web.forms import Values, field_errors, nest
@@ -197,7 +197,7 @@ async def alert(request: Request, front: AtFront, office: AtOffice, caller: Resp
     position = front.hub.position
     row = await office.alert(alert, caller)
     log = await office.read(lambda sql: reads.timeline(sql, alert, None, 0, SHOWN_EVENTS, newest_first=True))
-    entries = [entry(line.id, line.type, line.body, office.names) for line in log]
+    entries = story(((line.id, line.type, line.body) for line in log), office.names)
     return front.pages.render(
         request,
         "alert.html",

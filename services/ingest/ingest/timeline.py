@@ -5,7 +5,7 @@ words the mail server refused. Events hold ids; names are looked up when the pag
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Protocol
 
@@ -101,6 +101,10 @@ SHAPES: Final[dict[type[Event], Shape]] = {
 """What the timeline tells. An answer through a message is not here: what it led to is."""
 
 
+_METHODS: Final = {n.Method.EMAIL: "e-mail"}
+"""How people call the ways to reach them."""
+
+
 def is_told(event: Event) -> bool:
     return type(event) in SHAPES
 
@@ -109,6 +113,33 @@ def types_of(filters: Iterable[str]) -> list[str]:
     """The wire types that belong to these filter types of the published API."""
     wanted = set(filters)
     return [event.wire_type() for event, shape in SHAPES.items() if wanted & set(shape.filters)]
+
+
+def story(lines: Iterable[tuple[int, str, dict[str, Any]]], names: Namebook) -> list[Entry]:
+    """The entries of one alert's stored events, given and returned newest first; what stopped the escalation is told with
+    who did it, as far as that is among them.
+    """
+    told: list[Entry] = []
+    answers: dict[str, Entry] = {}
+    for number, wire_type, body in reversed(list(lines)):
+        one = answers[wire_type] = entry(number, wire_type, body, names)
+        told.append(_with_answer(one, body, answers))
+    return told[::-1]
+
+
+_STOPPING: Final = {
+    "accepted": i.AlertAccepted.wire_type(),
+    "resolved": i.AlertResolved.wire_type(),
+    "assigned anew": i.AlertAssigned.wire_type(),
+}
+"""What the escalator calls a reason to stop -> the event that was it."""
+
+
+def _with_answer(one: Entry, body: dict[str, Any], answers: dict[str, Entry]) -> Entry:
+    if one.type != e.EscalationHalted.wire_type():
+        return one
+    answer = answers.get(_STOPPING.get(str(body.get("reason")), ""))
+    return replace(one, text=f"Escalation stopped: {answer.text}") if answer else one
 
 
 def entry(number: int, wire_type: str, body: dict[str, Any], names: Namebook) -> Entry:
@@ -237,9 +268,9 @@ def _say_escalation(event: Event, names: Namebook) -> _Said | None:
             why = tuple(vacancy.text for vacancy in event.vacancies)
             return _Said(f"Level {event.level + 1} has nobody to tell; the next one follows at once", why, "warn", "up")
         case e.EscalationEnded():
-            return _Said("Escalation ended: nobody is left to be told", (event.reason,), "bad", "warning")
+            return _Said(f"Escalation ended: {event.reason}", (), "bad", "warning")
         case e.EscalationHalted():
-            return _Said("Escalation stopped", (event.reason,), "good", "pause")
+            return _Said(f"Escalation stopped: the alert was {event.reason}", (), "good", "pause")
         case e.EscalationResponderAdded():
             reason = event.responder.reason.text
             return _Said(f"{names.user(event.responder.user)} must be told as well", (reason,), "warn", "user")
@@ -251,7 +282,7 @@ def _say_notification(event: Event, names: Namebook) -> _Said | None:
     match event:
         case n.NotificationQueued():
             where = f" at {event.mask}" if event.mask else ""
-            text = f"{names.user(event.user)} will be told by {event.method.value.lower()}{where}"
+            text = f"{names.user(event.user)} will be told by {_METHODS[event.method]}{where}"
             return _Said(text, (event.reason,), "calm", "clock")
         case n.NotificationParked():
             return _Said(f"{names.user(event.user)} is not known to the notifier yet; the page waits", (event.reason,))
@@ -272,12 +303,9 @@ def _say_notification(event: Event, names: Namebook) -> _Said | None:
         case n.NotificationUnreachable():
             return _Said(f"{names.user(event.user)} cannot be reached", (event.reason,), "bad", "cross")
         case n.MessageComposed(message=message):
-            place = (
-                f"It names {len(event.carries)} alerts"
-                if event.place == 0
-                else f"It is number {event.place} of its window"
-            )
-            return _Said(f"This alert is in mail {message} to {names.user(event.user)}", (place,), "info", "mail")
+            company = len({carried.alert for carried in event.carries})
+            place = f"one of {company} alerts " if company > 1 else ""
+            return _Said(f"This alert is {place}in mail {message} to {names.user(event.user)}", (), "info", "mail")
         case _:
             return None
 
