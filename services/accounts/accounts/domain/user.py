@@ -120,9 +120,9 @@ def evolve(state: State, event: Event) -> State:
 
 
 def mask(email: str) -> str:
-    """`a…@example.org`: enough for the owner to recognise, too little to write to."""
+    """`a***@example.org`: enough for the owner to recognise, too little to write to."""
     local, _, host = email.rpartition("@")
-    return f"{local[:1]}…@{host}"
+    return f"{local[:1]}***@{host}"
 
 
 def _profile(event: UserChanged) -> Profile:
