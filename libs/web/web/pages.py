@@ -111,6 +111,7 @@ def _with_query(url: str, **changes: object) -> str:
 
 _FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "short_date": words.short_date,
+    "near_date": words.near_date,
     "exact_date": words.exact_date,
     "clock_time": words.clock_time,
     "ago": words.ago,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.core import Locale, UnknownLocaleError
@@ -54,6 +54,17 @@ def short_date(at: datetime) -> str:
     return f"{text} {_zone_at(at)}" if _is_shown_twice(at) else text
 
 
+def near_date(at: datetime, now: datetime) -> str:
+    """As short as it can be: `03:00` on the viewer's day of `now`, else `3 Mar, 03:00`, in another year `3 Mar 2025, 03:00`."""
+    here = zone(_current.get().zone)
+    day, today = at.astimezone(here).date(), now.astimezone(here).date()
+    if day.year != today.year:
+        return _dated(_minute(at), "d MMM y, HH:mm", _current.get())
+    if day != today or _is_shown_twice(at):
+        return short_date(at)
+    return clock_time(at)
+
+
 def exact_date(at: datetime) -> str:
     """`Tue 3 Mar 2026, 03:00:12 CET`: the zone is said, since on one night a year 02:30 exists twice."""
     return f"{_dated(at.astimezone(UTC), 'EEE d MMM yyyy, HH:mm:ss', _current.get())} {_zone_at(at)}"
@@ -77,12 +88,12 @@ def language() -> str:
     return str(_locale(_current.get().locale)).replace("_", "-")
 
 
-def ago(at: datetime, now: datetime) -> str:
-    """`5 minutes ago`, `in 2 hours`; within ten seconds it is now."""
+def ago(at: datetime, now: datetime, style: Literal["long", "narrow"] = "long") -> str:
+    """`5 minutes ago`, `in 2 hours` (narrow: `5m ago`, `in 2h`); within ten seconds it is now."""
     delta = at - now
     if abs(delta) < timedelta(seconds=10):
         return gettext("just now")
-    return format_timedelta(delta, add_direction=True, locale=_locale(_current.get().locale), threshold=1)
+    return format_timedelta(delta, add_direction=True, locale=_locale(_current.get().locale), threshold=1, format=style)
 
 
 def duration(length: timedelta) -> str:

@@ -7,6 +7,9 @@ if ('serviceWorker' in navigator && window.isSecureContext) {
   navigator.serviceWorker.register('/sw.js').catch(() => { /* a page works without it */ });
 }
 
+// on phones the tabs are one row that scrolls: where one is must be in it
+document.querySelector('.tabs [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center', behavior: 'instant' });
+
 const TOAST_MS = 8000;
 new MutationObserver(changes => {
   for (const { addedNodes } of changes) for (const node of addedNodes) fade(node);
