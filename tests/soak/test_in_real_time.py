@@ -30,6 +30,9 @@ STARTS = 20
 SMTP_AWAY_S = 150
 BACK_WITHIN_S = 15
 FROZEN_S = 30
+STORM = 200
+STORM_LASTS_S = 10
+STORM_WINDOW_S = 180
 REQUESTS_PER_S = 200
 
 
@@ -122,6 +125,24 @@ async def test_a_mail_waits_for_the_mail_server_and_leaves_soon_after_its_return
         returned = time.monotonic()
         eventually(lambda: _mails(sink["url"]), BACK_WITHIN_S, "the mail")
         say(f"mail server away {SMTP_AWAY_S} s: the mail came {time.monotonic() - returned:.1f} s after its return")
+
+
+@pytest.mark.timeout(600)
+async def test_two_hundred_alerts_in_ten_seconds_are_four_mails_in_a_window_of_real_length(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as suite:
+        began = time.monotonic()
+        for number in range(STORM):
+            suite.event(suite.settings["INTEGRATION_KEY"], summary=f"Storm {number:03}", alertKey=f"storm-{number}")
+            await asyncio.sleep(max(0.0, began + number * STORM_LASTS_S / STORM - time.monotonic()))
+
+        def named() -> int:
+            told = "".join(mail["subject"] + mail["text"] for mail in suite.mails(suite.settings["DEMO_EMAIL"]))
+            return sum(f"Storm {number:03}" in told for number in range(STORM))
+
+        eventually(lambda: named() == STORM, STORM_WINDOW_S + 30, "every alert named in a mail")
+        mails = len(suite.mails(suite.settings["DEMO_EMAIL"]))
+        say(f"{STORM} alerts in {STORM_LASTS_S} s: {mails} mails, the last after {time.monotonic() - began:.0f} s")
+        assert mails <= 4
 
 
 @pytest.mark.timeout(600)
