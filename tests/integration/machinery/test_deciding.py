@@ -4,6 +4,10 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import pytest
+import structlog
+
+from runtime import subscription
 from runtime.ports import Message
 from runtime.records import Received
 from runtime.unit import Unit
@@ -143,3 +147,16 @@ async def test_a_reader_whose_topic_was_re_created_stops_and_says_what_to_do(ben
     assert "ends at" in await bench.until(refuses)
     await bench.say(1, "two")
     assert await bench.reasons(1) == ["one"]
+
+
+async def test_a_predecessor_that_does_not_come_raises_an_alarm(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscription, "GAP_ALARM_S", 0.5)
+    with structlog.testing.capture_logs() as said:
+        await bench.process()
+        await bench.say(1, "three", version=3)
+
+        async def alarmed() -> list[str]:
+            return [line["what"] for line in said if line["event"] == "reader.gap" and line["log_level"] == "error"]
+
+        assert "alert-1 has 0, 3 came" in await bench.until(alarmed, "the alarm")
+        assert await bench.reasons(1) == []
