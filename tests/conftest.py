@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 import pytest_asyncio
+from sse_starlette.sse import AppStatus
 
 from tests.backend import Backend, make_backend
 
@@ -31,6 +32,12 @@ def _group(item: pytest.Item) -> str:
             return f"e2e {suite}"
     file = item.path.relative_to(Path(__file__).parents[1]).as_posix()
     return f"{file}::{item.name}" if file in ONE_BY_ONE else file
+
+
+@pytest.fixture(autouse=True)
+def streams_may_open() -> None:
+    """A server that ended in this process told sse-starlette that the process ends; the next test's streams need not."""
+    AppStatus.should_exit = False
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from accounts import indexes
 from accounts.domain.apikey import Issue, Issued, Revoke, masked
 from accounts.domain.user import NO_USER, Active
-from accounts.refusals import Refused, granted
 from accounts.streams import APIKEY, USER
 from events.core import Refusal
 from runtime.access import digest
+from runtime.refusals import Refused, granted
 from runtime.shell import Shell
 from runtime.unit import Unit
 

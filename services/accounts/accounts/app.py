@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 
 from accounts import api, pages
 from accounts.api import Desk
@@ -12,7 +12,6 @@ from accounts.indexes import Reindex
 from accounts.pages.front import Front
 from accounts.passwords import Passwords
 from accounts.people import Keys, People
-from accounts.refusals import Refused
 from accounts.sign_in import SignIn
 from accounts.streams import KINDS
 from accounts.teams import Teams
@@ -21,8 +20,9 @@ from events.topics import ACCOUNTS, PEOPLE, VAULTS
 from runtime.access import Access, Door
 from runtime.broker_kafka import of_process
 from runtime.clock import SystemClock
+from runtime.edge import install_refusals
 from runtime.ledger_postgres import PostgresLedger
-from runtime.ports import Broker, Clock, Ledger, Unavailable
+from runtime.ports import Broker, Clock, Ledger
 from runtime.restore import Restore
 from runtime.role import Part, Role
 from runtime.settings import Settings
@@ -36,7 +36,6 @@ from web.pages import Pages, environment
 from web.session import Sessions
 
 OWN = (ACCOUNTS, PEOPLE, VAULTS["accounts"])
-STATUS_OF = {"NOT_FOUND": 404, "VALIDATION_ERROR": 400}
 
 
 def web(settings: Settings) -> Role:
@@ -81,16 +80,6 @@ def http_app(settings: Settings, desk: Desk, sign_in: SignIn, access: Access, ta
     app.state.desk, app.state.front = desk, Front(looks, sessions, sign_in)
     app.include_router(api.router)
     app.include_router(pages.router)
-    app.add_exception_handler(Refused, _refused)
-    app.add_exception_handler(Unavailable, _unavailable)
+    install_refusals(app, answer)
     install(app, pages=looks)
     return app
-
-
-async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refused)
-    return answer(request, STATUS_OF.get(error.refusal.code, 409), error.refusal.code, error.refusal.message)
-
-
-async def _unavailable(request: Request, _error: Exception) -> Response:
-    return answer(request, 503, "UNAVAILABLE", "This cannot be done right now; try again in a moment")

@@ -13,10 +13,10 @@ from accounts.domain import session as sessions
 from accounts.domain import team as teams
 from accounts.domain.user import NO_USER, Active, Describe, Leave, Profile, SetPassword, mask
 from accounts.passwords import Passwords
-from accounts.refusals import Refused, granted
 from accounts.streams import APIKEY, SESSION, TEAM, USER
 from events.topics import PEOPLE, VAULTS
 from runtime.access import Name, person_cell
+from runtime.refusals import Refused, granted
 from runtime.shell import Shell
 from runtime.unit import Unit
 from runtime.vault import Keyring, new_cell, read_cell

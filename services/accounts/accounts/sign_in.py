@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from accounts import indexes
 from accounts.domain.session import End, Open
 from accounts.people import People
-from accounts.refusals import granted
 from accounts.streams import SESSION
 from accounts.throttle import Throttle, limits_of
+from runtime.refusals import granted
 from runtime.shell import Shell
 from runtime.unit import Unit
 

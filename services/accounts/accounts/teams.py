@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from accounts import indexes
 from accounts.domain.team import NO_TEAM, Admit, Disband, Dismiss, Formed, Shape
 from accounts.domain.user import Active
-from accounts.refusals import Refused, granted
 from accounts.streams import TEAM, USER
 from events.accounts import Member, Visibility
 from events.core import Refusal
+from runtime.refusals import Refused, granted
 from runtime.shell import Shell
 from runtime.unit import Unit
 

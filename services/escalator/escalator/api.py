@@ -13,7 +13,6 @@ from escalator.bodies import YEARS, PolicyBody, RuleBody, ScheduleBody, ShiftBod
 from escalator.duties import Duty, Staffing, Window, duties_of, schedule_duties
 from escalator.oncall import Gap, OnCall, recorded_shifts, who
 from escalator.policies import Duties, Policies
-from escalator.refusals import Refused, invalid, missing
 from escalator.rotation import months_later
 from escalator.schedules import Schedules
 from escalator.shapes import (
@@ -34,6 +33,7 @@ from events.core import Refusal
 from events.escalator import PolicyChanged, ScheduleChanged
 from runtime.access import Access, Caller, door_of, require
 from runtime.ports import Clock
+from runtime.refusals import Refused, invalid_field, missing
 from runtime.resources import Page, answer, including, named, no_content, paging
 from web.guards import Id
 
@@ -98,7 +98,7 @@ async def resolve_policy(
     duties = await desk.policies.duties()
     found = _routed(key, duties.policies)
     if found is None:
-        raise missing(f"escalation policy with the routing key {key}")
+        raise missing(f"There is no escalation policy with the routing key {key}")
     if not access.may_see(caller, found.teams):
         raise Refused(Refusal("FORBIDDEN", "This policy belongs to a private team"))
     return answer(PolicyResource.of(found, access, duties.schedule))
@@ -109,7 +109,7 @@ async def policy_by_name(name: str, caller: Reader, desk: AtDesk, access: Knows)
     duties = await desk.policies.duties(caller)
     found = named(duties.policies, name, lambda one: one.name)
     if found is None:
-        raise missing(f"escalation policy named {name}")
+        raise missing(f"There is no escalation policy named {name}")
     return answer(PolicyResource.of(found, access, duties.schedule))
 
 
@@ -183,7 +183,7 @@ async def schedule_by_name(name: str, caller: Reader, include: Included, desk: A
     duties = await desk.policies.duties(caller)
     found = named(duties.schedules, name, lambda one: one.name)
     if found is None:
-        raise missing(f"schedule named {name}")
+        raise missing(f"There is no schedule named {name}")
     return answer(_whole(found, include, duties.at, access))
 
 
@@ -303,11 +303,11 @@ def _three_months_after(start: datetime) -> datetime:
 
 def _window(start: datetime, end: datetime, longest: timedelta) -> Window:
     if start.year not in YEARS or end.year not in YEARS:
-        raise invalid("from" if start.year not in YEARS else "until", "must lie between the years 1970 and 2200")
+        raise invalid_field("from" if start.year not in YEARS else "until", "must lie between the years 1970 and 2200")
     if end < start:
-        raise invalid("until", "must not be before from")
+        raise invalid_field("until", "must not be before from")
     if end - start > longest:
-        raise invalid("until", f"must be at most {longest.days} days after from")
+        raise invalid_field("until", f"must be at most {longest.days} days after from")
     return Window(start.astimezone(UTC), end.astimezone(UTC))
 
 
@@ -359,7 +359,7 @@ async def on_calls(
 ) -> Response:
     """Who has which duty now, or in a window of at most three months."""
     if timezone not in zones():
-        raise invalid("timezone", "must be an IANA time zone such as Europe/Berlin")
+        raise invalid_field("timezone", "must be an IANA time zone such as Europe/Berlin")
     duties = await desk.policies.duties(caller)
     start = since or until or duties.at
     window = _window(start, until or start, THREE_MONTHS)
@@ -418,12 +418,12 @@ def _levels(texts: list[str] | None) -> frozenset[tuple[int, int]] | None:
     try:
         return frozenset((int(entry["id"]), int(entry["level"])) for entry in found)
     except (KeyError, TypeError, ValueError):
-        raise invalid("policy-levels", 'must be JSON such as {"id": 12, "level": 1}') from None
+        raise invalid_field("policy-levels", 'must be JSON such as {"id": 12, "level": 1}') from None
 
 
 def _listed_json(text: str) -> list[Any]:
     try:
         read = json.loads(text)
     except (ValueError, RecursionError):
-        raise invalid("policy-levels", 'must be JSON such as {"id": 12, "level": 1}') from None
+        raise invalid_field("policy-levels", 'must be JSON such as {"id": 12, "level": 1}') from None
     return read if isinstance(read, list) else [read]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 
 from escalator import api, pages
 from escalator.api import Desk
@@ -13,7 +13,6 @@ from escalator.pages import Front
 from escalator.policies import Policies
 from escalator.projection import Sources, Staff
 from escalator.references import References
-from escalator.refusals import Refused
 from escalator.schedules import Schedules
 from escalator.streams import KINDS
 from escalator.worker import Worker
@@ -21,9 +20,10 @@ from events.topics import ACCOUNTS, ALERTS, ESCALATIONS, ONCALL, PEOPLE, SOURCES
 from runtime.access import Access, Door
 from runtime.broker_kafka import of_process
 from runtime.clock import SystemClock
+from runtime.edge import install_refusals
 from runtime.gate import Gate
 from runtime.ledger_postgres import PostgresLedger
-from runtime.ports import Broker, Clock, Ledger, Unavailable
+from runtime.ports import Broker, Clock, Ledger
 from runtime.restore import Restore
 from runtime.role import Part, Role
 from runtime.settings import Settings
@@ -113,16 +113,6 @@ def http_app(settings: Settings, desk: Desk, access: Access, people: Tail) -> Fa
     app.state.desk, app.state.front = desk, Front(looks)
     app.include_router(api.router)
     app.include_router(pages.router)
-    app.add_exception_handler(Refused, _refused)
-    app.add_exception_handler(Unavailable, _unavailable)
+    install_refusals(app, answer)
     install(app, pages=looks)
     return app
-
-
-async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refused)
-    return answer(request, error.status, error.refusal.code, error.refusal.message)
-
-
-async def _unavailable(request: Request, _error: Exception) -> Response:
-    return answer(request, 503, "UNAVAILABLE", "This cannot be done right now; try again in a moment")

@@ -10,12 +10,12 @@ from escalator.domain.policy import Delete, Kept, Set, SetLevel
 from escalator.lookup import every_policy, every_schedule, schedules_of
 from escalator.projection import Sources
 from escalator.references import References, check_schedules, owners, schedules_in, teams_in, users_in
-from escalator.refusals import Refused, forbidden, granted, missing
 from escalator.streams import POLICY
 from events.accounts import Role
 from events.core import Refusal
 from events.escalator import PolicyChanged, Rule, ScheduleChanged
 from runtime.access import Access, Caller
+from runtime.refusals import Refused, forbidden, granted, missing
 from runtime.shell import Shell
 from runtime.unit import Unit
 from runtime.views import Tail
@@ -77,7 +77,7 @@ class Policies:
 
         found = await self._shell.run(find)
         if found is None or not self.access.may_see(caller, found.teams):
-            raise missing(f"escalation policy {policy}")
+            raise missing(f"There is no escalation policy {policy}")
         return found
 
     async def create(self, body: PolicyBody, caller: Caller) -> PolicyChanged:

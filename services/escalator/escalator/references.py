@@ -3,11 +3,11 @@
 from collections.abc import Awaitable, Callable, Iterable
 
 from escalator.domain import schedule as schedules
-from escalator.refusals import invalid
 from escalator.streams import SCHEDULE
 from events.accounts import Role
 from events.escalator import Layer, Rule, Shift
 from runtime.access import Access
+from runtime.refusals import invalid_field
 from runtime.unit import Unit
 
 Named = Iterable[tuple[str, int]]
@@ -28,9 +28,9 @@ class References:
         for field, user in named:
             person = self.access.person(user)
             if person is None:
-                raise invalid(field, f"there is no user {user}")
+                raise invalid_field(field, f"there is no user {user}")
             if on_schedule and person.role is Role.STAKEHOLDER:
-                raise invalid(field, f"user {user} is a stakeholder, who cannot be on call")
+                raise invalid_field(field, f"user {user} is a stakeholder, who cannot be on call")
 
     async def check_teams(self, named: Named) -> None:
         """Raises `Refused`."""
@@ -38,7 +38,7 @@ class References:
         await self._look(team for _, team in named if self.access.team(team) is None)
         for field, team in named:
             if self.access.team(team) is None:
-                raise invalid(field, f"there is no team {team}")
+                raise invalid_field(field, f"there is no team {team}")
 
     async def _look(self, unknown: Iterable[int]) -> None:
         if next(iter(unknown), None) is not None:
@@ -51,7 +51,7 @@ async def check_schedules(unit: Unit, named: Named) -> None:
     known = await unit.peek(SCHEDULE, {schedule for _, schedule in named})
     for field, schedule in named:
         if not isinstance(known[SCHEDULE.stream(schedule)].state, schedules.Kept):
-            raise invalid(field, f"there is no schedule {schedule}")
+            raise invalid_field(field, f"there is no schedule {schedule}")
 
 
 def users_in(rules: Iterable[Rule]) -> list[tuple[str, int]]:

@@ -8,12 +8,12 @@ from escalator.bodies import ScheduleBody, ShiftBody, ids
 from escalator.domain.schedule import AddOverride, Delete, Kept, RemoveOverride, Set
 from escalator.lookup import every_policy, schedules_of, versions_of
 from escalator.references import References, owners, users_of_layers, users_of_shifts
-from escalator.refusals import Refused, forbidden, granted, invalid, missing
 from escalator.streams import SCHEDULE
 from events.accounts import Role
 from events.core import Refusal
 from events.escalator import Override, ScheduleChanged, ScheduleType
 from runtime.access import Access, Caller
+from runtime.refusals import Refused, forbidden, granted, invalid_field, missing
 from runtime.shell import Shell
 from runtime.unit import Unit
 
@@ -42,12 +42,12 @@ class Schedules:
 
         found = await self._shell.run(find)
         if not found or not self.access.may_see(caller, found[-1].teams):
-            raise missing(f"schedule {schedule}")
+            raise missing(f"There is no schedule {schedule}")
         return found
 
     async def create(self, body: ScheduleBody, caller: Caller) -> ScheduleChanged:
         if body.timezone is None:
-            raise invalid("timezone", "is required")
+            raise invalid_field("timezone", "is required")
         self._only_writers(caller, ids(body.teams))
         await self._check(body)
         timezone, kind = body.timezone, body.kind

@@ -13,7 +13,6 @@ from ingest import reads, shapes
 from ingest.domain import Accept, Assign, RequestEscalation, RequestResponder, Resolve
 from ingest.office import Office, actor_of, office_of
 from ingest.reads import AlertRow, CommentRow, Wanted
-from ingest.refusals import Refused, invalid, missing
 from ingest.shapes import (
     AlertResource,
     AnswererResource,
@@ -32,6 +31,7 @@ from ingest.shapes import (
 )
 from ingest.timeline import story, types_of
 from runtime.access import Caller, require
+from runtime.refusals import Refused, invalid, missing
 from runtime.resources import LARGEST_ID, Page, answer, including, named, no_content, paging
 from web.guards import ApiError, Id
 

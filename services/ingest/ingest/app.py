@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 from structlog.stdlib import BoundLogger
 
 from events.topics import ACCOUNTS, ALERTS, ESCALATIONS, NOTIFICATIONS, ONCALL, PEOPLE, SIGNALS, SOURCES, VAULTS, Topic
@@ -18,15 +18,15 @@ from ingest.office import Office
 from ingest.pages import Front
 from ingest.policies import Policies
 from ingest.projection import project, project_foreign
-from ingest.refusals import Refused
 from ingest.streams import KINDS
 from ingest.worker import TOPICS, Worker
 from runtime.access import Access, Door
 from runtime.broker_kafka import of_process
 from runtime.clock import SystemClock
+from runtime.edge import install_refusals
 from runtime.gate import Gate
 from runtime.ledger_postgres import PostgresLedger
-from runtime.ports import Broker, Clock, Ledger, Unavailable
+from runtime.ports import Broker, Clock, Ledger
 from runtime.projection import Projecting
 from runtime.records import Received
 from runtime.restore import Restore
@@ -50,7 +50,6 @@ from web.session import Sessions
 OWN = (ALERTS, SOURCES, VAULTS["ingest"])
 OWN_TOPICS = tuple(topic.name for topic in OWN)
 WORKER, WEB = "ingest.worker", "ingest.web"
-STATUS_OF = {"NOT_FOUND": 404, "VALIDATION_ERROR": 400, "FORBIDDEN": 403}
 
 
 def gateway(settings: Settings) -> Role:
@@ -160,8 +159,7 @@ def http_app(settings: Settings, office: Office, hub: Hub, people: Tail) -> Fast
     app.include_router(pages.router)
     app.include_router(styleguide.routes(looks))
     app.router.routes.extend(static_routes())
-    app.add_exception_handler(Refused, _refused)
-    app.add_exception_handler(Unavailable, _unavailable)
+    install_refusals(app, answer)
     install(app, pages=looks)
     return app
 
@@ -170,12 +168,3 @@ async def _project_foreign(unit: Unit, batch: Sequence[Received]) -> None:
     """The pictures of others' events; in memory there are none."""
     if unit.tx.sql is not None:
         await project_foreign(unit.tx.sql, [received.envelope for received in batch])
-
-
-async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refused)
-    return answer(request, STATUS_OF.get(error.refusal.code, 409), error.refusal.code, error.refusal.message)
-
-
-async def _unavailable(request: Request, _error: Exception) -> Response:
-    return answer(request, 503, "UNAVAILABLE", "This cannot be done right now; try again in a moment")

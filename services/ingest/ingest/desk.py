@@ -15,10 +15,10 @@ from events.topics import VAULTS
 from ingest import alerts, domain, intake, sources
 from ingest.keys import digest
 from ingest.policies import Policies
-from ingest.refusals import Refused, granted, invalid, missing
 from ingest.shapes import ManualAlertBody, SourceBody
 from ingest.streams import SOURCE
 from runtime.access import Access
+from runtime.refusals import Refused, granted, invalid, missing
 from runtime.resources import ids_of
 from runtime.shell import Shell
 from runtime.unit import Unit

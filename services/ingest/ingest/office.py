@@ -12,8 +12,8 @@ from events.shared import Actor
 from ingest.desk import AlertDesk, Beliefs, SourceDesk
 from ingest.names import Names
 from ingest.reads import AlertRow, Sight, one_alert
-from ingest.refusals import missing
 from runtime.access import Access, Caller
+from runtime.refusals import missing
 from runtime.shell import Shell
 
 T = TypeVar("T")

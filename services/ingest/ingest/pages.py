@@ -16,10 +16,10 @@ from ingest.domain import Accept, Assign, RequestEscalation, RequestResponder, R
 from ingest.intake import AUTO_RESOLUTIONS, Grouping
 from ingest.office import Office, actor_of
 from ingest.reads import AlertRow, Wanted
-from ingest.refusals import Refused
 from ingest.shapes import CommentBody, ManualAlertBody, SourceBody
 from ingest.timeline import actor, story
 from runtime.access import Access, Caller
+from runtime.refusals import Refused
 from runtime.resources import LARGEST_ID
 from web.forms import Values, field_errors, nest
 from web.guards import ApiError, Id

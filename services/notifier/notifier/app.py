@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 
 from channels.smtp import SmtpSender
 from events.topics import ACCOUNTS, ALERTS, ESCALATIONS, NOTIFICATIONS, PEOPLE, REACH, VAULTS, Topic
@@ -14,7 +14,6 @@ from notifier.contacts import Contacts
 from notifier.mailer import Mailer, Post
 from notifier.mails import Writer
 from notifier.pages import Front
-from notifier.refusals import NotGranted
 from notifier.restoring import reindex
 from notifier.streams import KINDS
 from notifier.worker import READER, TOPICS, Worker
@@ -22,10 +21,11 @@ from runtime.access import Access, Door
 from runtime.broker_kafka import of_process
 from runtime.clock import SystemClock
 from runtime.deliveries import Deliveries
+from runtime.edge import install_refusals
 from runtime.gate import Gate
 from runtime.ledger_postgres import PostgresLedger
 from runtime.outcomes import Outcomes
-from runtime.ports import Broker, Clock, Ledger, Unavailable
+from runtime.ports import Broker, Clock, Ledger
 from runtime.restore import Restore
 from runtime.role import Part, Role
 from runtime.settings import Settings
@@ -42,7 +42,6 @@ from web.session import AnswerLinks, Sessions
 
 OWN = (NOTIFICATIONS, REACH, VAULTS["notifier"])
 OWN_TOPICS = tuple(topic.name for topic in OWN)
-STATUS_OF = {"NOT_FOUND": 404, "VALIDATION_ERROR": 400}
 
 
 def worker(settings: Settings) -> Role:
@@ -143,8 +142,7 @@ def http_app(shell: Shell, desk: Desk, answers: Answers, access: Access, tail: T
     app.state.desk, app.state.front = desk, Front(looks, links_of(shell), answers)
     app.include_router(api.router)
     app.include_router(pages.router)
-    app.add_exception_handler(NotGranted, _refused)
-    app.add_exception_handler(Unavailable, _unavailable)
+    install_refusals(app, answer)
     install(app, pages=looks)
     return app
 
@@ -163,13 +161,3 @@ class Closing:
 
     def ready(self) -> str | None:
         return None
-
-
-async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, NotGranted)
-    refusal = error.refusal
-    return answer(request, STATUS_OF.get(refusal.code, 409), refusal.code, refusal.message)
-
-
-async def _unavailable(request: Request, _error: Exception) -> Response:
-    return answer(request, 503, "UNAVAILABLE", "This cannot be done right now; try again in a moment")

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from channels.mail import is_address, mask
+from events.core import Refusal
 from events.notifier import AlertPreferenceType
 from notifier.domain.reach import (
     Contact,
@@ -21,9 +22,9 @@ from notifier.domain.reach import (
     Unknown,
 )
 from notifier.planning import VAULT, Newcomer, introduce
-from notifier.refusals import NotGranted, granted
 from notifier.streams import PERSON
 from runtime.access import Access
+from runtime.refusals import Refused, granted
 from runtime.shell import Shell
 from runtime.unit import Unit
 from runtime.vault import Keyring, new_cell, read_cell
@@ -50,7 +51,7 @@ class Wish:
 
 
 class Contacts:
-    """What can be asked and done about how people are reached. Refusals are raised as `NotGranted`."""
+    """What can be asked and done about how people are reached. Refusals are raised as `Refused`."""
 
     def __init__(self, shell: Shell, keyring: Keyring, access: Access, tail: Tail, minute: timedelta) -> None:
         self._shell, self._keyring, self._minute = shell, keyring, minute
@@ -70,7 +71,7 @@ class Contacts:
     async def address(self, user: int, contact: int) -> Address:
         found = next((one for one in await self.addresses(user) if one.contact.id == contact), None)
         if found is None:
-            raise NotGranted("NOT_FOUND", f"There is no contact {contact}")
+            raise Refused(Refusal("NOT_FOUND", f"There is no contact {contact}"))
         return found
 
     async def add(self, user: int, target: str) -> Address:
@@ -90,7 +91,7 @@ class Contacts:
             person = await self._person(unit, user)
             before = person.contact(contact)
             if before is None:
-                raise NotGranted("NOT_FOUND", f"There is no contact {contact}")
+                raise Refused(Refusal("NOT_FOUND", f"There is no contact {contact}"))
             if (await self._target(unit, user, before)) == target.strip():
                 return Address(before, target.strip())
             changed = await self._set(unit, person, contact, target.strip())
@@ -131,7 +132,7 @@ class Contacts:
         async def work(unit: Unit) -> int:
             person = await self._person(unit, user)
             if preference is not None and person.preference(preference) is None:
-                raise NotGranted("NOT_FOUND", f"There is no preference {preference}")
+                raise Refused(Refusal("NOT_FOUND", f"There is no preference {preference}"))
             number = preference or (await unit.draw("preference"))[0]
             command = SetPreference(user, number, wish.type, wish.contact, wish.delay_min, unit.at)
             granted(unit.decide(PERSON, user, command))
@@ -151,11 +152,11 @@ class Contacts:
     # -- parts of them
 
     async def _exists(self, user: int) -> None:
-        """Raises `NotGranted` for who is not in accounts, `Unavailable` when that cannot be known."""
+        """Raises `Refused` for who is not in accounts, `Unavailable` when that cannot be known."""
         if self._access.person(user) is None:
             await self._tail.caught_up()
         if self._access.person(user) is None:
-            raise NotGranted("NOT_FOUND", f"There is no user {user}")
+            raise Refused(Refusal("NOT_FOUND", f"There is no user {user}"))
 
     async def _person(self, unit: Unit, user: int) -> Reachable:
         """The person, locked; introduced first if need be."""
@@ -164,7 +165,7 @@ class Contacts:
             await introduce(unit, {user: Newcomer(mask(self._access.email(user) or ""))}, self._minute)
         state = unit.state(PERSON, user)
         if not isinstance(state, Reachable):
-            raise NotGranted("NOT_FOUND", f"There is no user {user}")
+            raise Refused(Refusal("NOT_FOUND", f"There is no user {user}"))
         return state
 
     async def _addresses(self, unit: Unit, person: Reachable) -> list[Address]:
@@ -179,10 +180,10 @@ class Contacts:
     async def _set(self, unit: Unit, person: Reachable, contact: int, target: str) -> Address:
         """A new cell for each address: what was erased once stays erased. The cell goes before the event that names it."""
         if not is_address(target):
-            raise NotGranted("VALIDATION_ERROR", NO_ADDRESS)
+            raise Refused(Refusal("VALIDATION_ERROR", NO_ADDRESS))
         others = [one.target.casefold() for one in await self._addresses(unit, person) if one.contact.id != contact]
         if target.casefold() in others:
-            raise NotGranted("DUPLICATE", "target: this user has this address already")
+            raise Refused(Refusal("DUPLICATE", "target: this user has this address already"))
         cell = new_cell()
         await unit.put_cell(VAULT, self._keyring.seal(cell, target, unit.at))
         granted(unit.decide(PERSON, person.user, SetContact(person.user, contact, cell, mask(target), unit.at)))

@@ -18,8 +18,8 @@ from notifier.api import AtDesk, Desk, Knows
 from notifier.contacts import Wish
 from notifier.domain.dossier import AlertState, Dossier
 from notifier.domain.reach import LONGEST_DELAY_MIN, Preference
-from notifier.refusals import NotGranted
 from runtime.access import Access, Caller, caller
+from runtime.refusals import Refused
 from runtime.resources import ResourceId
 from web.forms import Values, field_errors, nest
 from web.guards import ApiError, Id
@@ -95,7 +95,7 @@ async def add_contact(
     target = _text(form, "target")
     try:
         made = await desk.contacts.add(who.user, target)
-    except NotGranted as refused:
+    except Refused as refused:
         errors = {"target": _words(refused, "target")}
         return await _me(request, front, desk, viewer_of(who.user, access), errors, {"target": target})
     added = _("%(address)s was added. Send a test to see whether it can be reached.") % {"address": made.target}
@@ -133,7 +133,7 @@ async def add_preference(
         await desk.contacts.prefer(who.user, Wish(wished.type, wished.contact, wished.delay_min))
     except ValidationError as error:
         return await _me(request, front, desk, viewer_of(who.user, access), field_errors(error, form), form)
-    except NotGranted as refused:
+    except Refused as refused:
         errors = {"contact": _words(refused, "contact.id")}
         return await _me(request, front, desk, viewer_of(who.user, access), errors, form)
     return front.pages.redirect(request, "/me", flash=_("The rule was added"))
@@ -177,7 +177,7 @@ def _text(form: Values, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _words(refused: NotGranted, field: str) -> str:
+def _words(refused: Refused, field: str) -> str:
     """The sentence without the name of the field, which stands beside it."""
     return refused.refusal.message.removeprefix(f"{field}: ")
 

@@ -6,10 +6,10 @@ from typing import Annotated, Final, TypeVar
 from fastapi import Depends, Request
 from pydantic import BaseModel, ValidationError
 
-from accounts.refusals import Refused
 from accounts.sign_in import SignIn
 from events.accounts import Role
 from runtime.access import Access, Caller
+from runtime.refusals import Refused
 from web.forms import Values, field_errors, nest
 from web.pages import Pages, Viewer
 from web.session import Sessions

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from pydantic import ValidationError
 
-from escalator.refusals import Refused
 from runtime.access import Access, Caller
+from runtime.refusals import Refused
 from web.forms import Values, add_row, field_errors, nest, remove_row, rows
 from web.pages import Pages, Viewer
 

@@ -22,12 +22,12 @@ from escalator.pages.front import (
     viewer_of,
 )
 from escalator.policies import Duties
-from escalator.refusals import Refused
 from escalator.rehearsal import Step, rehearse
 from escalator.roster import ScheduleSeen, Seen, TeamSeen, roster
 from escalator.wallclock import MINUTE
 from events.escalator import PolicyChanged, Rule, Target
 from runtime.access import Access, Caller
+from runtime.refusals import Refused
 from web.forms import Values, rows
 from web.guards import Id
 from web.words import gettext as _

@@ -22,11 +22,11 @@ from escalator.pages.front import (
     teams_to_choose,
     viewer_of,
 )
-from escalator.refusals import Refused
 from escalator.wallclock import instant, local_time, wall, zone_of
 from escalator.week import DAYS
 from events.escalator import Layer, Restriction, ScheduleChanged, ScheduleType
 from runtime.access import Access, Caller
+from runtime.refusals import Refused
 from web.calendar import Calendar, calendar
 from web.calendar import Shift as Drawn
 from web.forms import Values, rows
