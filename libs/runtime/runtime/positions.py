@@ -12,6 +12,7 @@ import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from typing import Final, Literal
 
@@ -22,6 +23,7 @@ from runtime.host import ROLES
 from runtime.ledger_postgres import PostgresLedger
 from runtime.parked import service_of
 from runtime.ports import Broker, Ledger, Place, Record, Transaction, Unavailable
+from runtime.restore import RESTORED
 from runtime.role import Role
 from runtime.settings import Settings
 from runtime.subscription import Deciding
@@ -44,36 +46,37 @@ class Moved:
     streams: int
 
 
-async def move(ledger: Ledger, broker: Broker, reader: str, topics: Sequence[str], where: Where) -> Moved:
-    """Set a reader's positions. At the end it knows every stream's version, so that the next event is no gap.
+async def move(ledger: Ledger, broker: Broker, reader: str, topics: Sequence[str], where: Where, at: datetime) -> Moved:
+    """Set a reader's positions; `at` is now, for a restore before it is answered by this. At the end it knows every stream's version, so that the next event is no gap.
 
     Raises Unavailable.
     """
     if where == "begin":
-        return await _begin(ledger, reader, await broker.begin_offsets(topics))
-    return await _end(ledger, broker, reader, topics)
+        return await _begin(ledger, reader, await broker.begin_offsets(topics), at)
+    return await _end(ledger, broker, reader, topics, at)
 
 
-async def _begin(ledger: Ledger, reader: str, begins: Mapping[Place, int]) -> Moved:
+async def _begin(ledger: Ledger, reader: str, begins: Mapping[Place, int], at: datetime) -> Moved:
     """What was set aside is read again with all the rest."""
     async with ledger.begin() as tx:
         aside = await tx.parked_records(reader)
         await tx.unpark(reader, [(record.place, record.offset) for record in aside])
-        await _set(tx, reader, begins)
+        await _set(tx, reader, begins, at)
     return Moved(begins, 0)
 
 
-async def _end(ledger: Ledger, broker: Broker, reader: str, topics: Sequence[str]) -> Moved:
+async def _end(ledger: Ledger, broker: Broker, reader: str, topics: Sequence[str], at: datetime) -> Moved:
     ends = await broker.end_offsets(topics)
     versions = await _versions(broker, topics, ends)
     async with ledger.begin() as tx:
-        await _set(tx, reader, ends)
+        await _set(tx, reader, ends, at)
         await tx.note_seen(reader, versions)
     return Moved(ends, len(versions))
 
 
-async def _set(tx: Transaction, reader: str, positions: Mapping[Place, int]) -> None:
+async def _set(tx: Transaction, reader: str, positions: Mapping[Place, int], at: datetime) -> None:
     await tx.forget_reader(reader)
+    await tx.index_put(RESTORED, {reader: at.isoformat()})
     await tx.advance(reader, {place: (None, position) for place, position in positions.items()})
 
 
@@ -123,7 +126,7 @@ async def _move(settings: Settings, reader: str, where: Where) -> Moved:
     await broker.start()
     try:
         async with asyncio.timeout(PATIENCE_S):
-            return await move(ledger, broker, reader, topics, where)
+            return await move(ledger, broker, reader, topics, where, datetime.now(UTC))
     finally:
         await broker.stop()
         await ledger.stop()

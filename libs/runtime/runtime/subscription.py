@@ -88,13 +88,13 @@ class Deciding:
     # -- assignment (the broker's port calls these before reading goes on)
 
     async def assigned(self, places: Sequence[Place]) -> Mapping[Place, int]:
-        """Where to go on: from the ledger. A reader without any position in a restored ledger refuses."""
+        """Where to go on: from the ledger. After a restore a reader refuses until a person has said where."""
         await self._shell.opened.wait()
         stored = await self._stored()
         begins = await self._shell.broker.begin_offsets(self._topics)
         ends = await self._shell.broker.end_offsets(self._topics)
-        if not stored and await self._restored():
-            raise PositionLost(self._help("this ledger was restored and holds no positions"))
+        if await self._restored():
+            raise PositionLost(self._help("this ledger was restored, and its positions are older than its events"))
         for place in places:
             self._next[place] = self._checked(place, stored, begins, ends)
         self._stored_places |= stored.keys()
@@ -134,8 +134,10 @@ class Deciding:
         return await self._shell.ledger.positions(self._name)
 
     async def _restored(self) -> bool:
+        """Events were taken in from topics since a person last said where this reader goes on."""
         async with self._shell.ledger.begin() as tx:
-            return bool(await tx.index_get(RESTORED, [RESTORED]))
+            marks = await tx.index_get(RESTORED, [RESTORED, self._name])
+        return marks.get(RESTORED, "") > marks.get(self._name, "")
 
     # -- reading
 

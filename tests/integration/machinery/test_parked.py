@@ -120,7 +120,7 @@ async def lost(bench: Bench, where: Where) -> Process:
 
     await bench.until(refuses, "the refusal")
     await stopped.stop()
-    await move(empty, await bench.world.broker(), READER, [echo.HEARD], where)
+    await move(empty, await bench.world.broker(), READER, [echo.HEARD], where, datetime.now(UTC))
     return await bench.process(ledger=await bench.world.ledger())
 
 
@@ -139,7 +139,7 @@ async def test_a_reader_that_runs_is_moved_too(bench: Bench) -> None:
     process = await bench.process()
     await bench.say(1, "one")
     await bench.until_said(1, "one")
-    await move(process.shell.ledger, await bench.world.broker(), READER, [echo.HEARD], "begin")
+    await move(process.shell.ledger, await bench.world.broker(), READER, [echo.HEARD], "begin", NOW)
     await bench.say(1, "two")
     await bench.until_said(1, "one", "one", "two")
 

@@ -3,7 +3,7 @@
 from runtime.restore import Restore
 from runtime.unit import Known, Unit
 from tests.integration.machinery import echo
-from tests.integration.machinery.conftest import Bench
+from tests.integration.machinery.conftest import READER, Bench
 
 
 async def test_an_empty_ledger_takes_in_what_was_published_with_state_and_deadline(bench: Bench) -> None:
@@ -41,6 +41,26 @@ async def test_after_a_restore_a_reader_without_positions_stops_instead_of_decid
 
     assert "runtime.positions" in await bench.until(refuses)
     assert await bench.reasons(1) == ["one"]
+
+
+async def test_after_an_old_backup_a_reader_stops_instead_of_deciding_again_what_came_since(bench: Bench) -> None:
+    first = await bench.process()
+    await bench.say(1, "one")
+    await bench.until_said(1, "one")
+    positions = await first.shell.ledger.positions(READER)
+    await bench.say(1, "since")
+    await bench.until_said(1, "one", "since")
+    await first.stop()
+    backup = await bench.world.empty_ledger()
+    async with backup.begin() as tx:
+        await tx.advance(READER, {place: (None, position) for place, position in positions.items()})
+    stopped = await bench.process(ledger=backup)
+
+    async def refuses() -> str:
+        return next((reason for part in stopped.parts if (reason := part.ready()) and "restored" in reason), "")
+
+    assert "older than its events" in await bench.until(refuses)
+    assert await bench.reasons(1) == ["one", "since"]
 
 
 async def test_a_restart_with_nothing_missing_takes_in_nothing(bench: Bench) -> None:
