@@ -141,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logs.setup(settings.log_level, settings.log_format, process="positions")
     try:
         moved = asyncio.run(_move(settings, told.reader, told.where))
-    except (NoSuchReader, Unavailable) as error:
+    except (NoSuchReader, Unavailable, ValueError) as error:  # a role whose settings are missing says which
         sys.stderr.write(f"alarum: {error}\n")
         return 1
     except TimeoutError:

@@ -34,8 +34,8 @@ class Settings(BaseSettings):
     )
 
     public_url: str = Field("http://127.0.0.1:8080", description="What people type, without a slash at the end.")
-    http_host: str = "127.0.0.1"
-    http_port: int = Field(8080, ge=0, le=65535, description="0 takes a free one.")
+    http_host: str = Field("127.0.0.1", description="Where HTTP is served; `0.0.0.0` for other machines.")
+    http_port: int = Field(8080, ge=0, le=65535, description="Where HTTP is served; 0 takes a free one.")
     ops_port: int = Field(8081, ge=0, le=65535, description="Health, readiness and metrics, on loopback only.")
     upstreams: str = Field(
         "", description="`role=http://host:port,…`: where the router finds what is not in its process."
@@ -50,17 +50,17 @@ class Settings(BaseSettings):
     )
 
     smtp_url: SecretStr = Field(SecretStr("smtp://127.0.0.1:1025"), description="May hold a user and a password.")
-    mail_from: str = "Alarum <alarum@example.org>"
+    mail_from: str = Field("Alarum <alarum@example.org>", description="Whom mails come from.")
 
     first_admin_email: str = Field("", description="With the next two: the first administrator of an empty suite.")
-    first_admin_password: SecretStr = SecretStr("")
-    first_admin_key: SecretStr = SecretStr("")
+    first_admin_password: SecretStr = Field(SecretStr(""), description="What that person signs in with.")
+    first_admin_key: SecretStr = Field(SecretStr(""), description="An API key of that person.")
 
     otlp_endpoint: str = Field(
         "", description="Base URL of an OTLP/HTTP receiver, `http://host:4318`; empty: no traces."
     )
-    log_level: str = "INFO"
-    log_format: Literal["json", "console"] = "json"
+    log_level: str = Field("INFO", description="The least that is logged.")
+    log_format: Literal["json", "console"] = Field("json", description="`console` is for eyes.")
 
     @field_validator("public_url", "otlp_endpoint")
     @classmethod
