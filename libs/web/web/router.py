@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web.errors import ProblemPages, error_json, wants_page
+from web.pages import Pages, environment
 from web.paths import role_of
 
 log = logging.getLogger("web.router")
@@ -51,7 +52,8 @@ class Router:
     ) -> None:
         self._local = dict(local)
         self._upstreams = {role: httpx.URL(url) for role, url in (upstreams or {}).items()}
-        self._pages, self._trust_forwarded = pages, trust_forwarded
+        self._pages: ProblemPages = pages or Pages(environment("web"))
+        self._trust_forwarded = trust_forwarded
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=64)
         timeout = httpx.Timeout(READ_S, connect=CONNECT_S, pool=CONNECT_S)
         self._client = httpx.AsyncClient(limits=limits, timeout=timeout, follow_redirects=False, trust_env=False)
@@ -140,7 +142,7 @@ class Router:
         self, scope: Scope, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
     ) -> Response:
         request = Request(scope)
-        if self._pages is not None and wants_page(request):
+        if wants_page(request):
             return self._pages.problem(request, status, message)
         return error_json(status, code, message, headers)
 

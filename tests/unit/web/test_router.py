@@ -77,6 +77,12 @@ class TestWhoAnswers:
         answer = await http.get("/nothing")
         assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")
 
+    async def test_a_browser_gets_a_page_where_nothing_is(self, routed: Routed) -> None:
+        http = await routed({}, {})
+        answer = await http.get("/nothing", headers={"Accept": "text/html"})
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+        assert "There is nothing here" in answer.text
+
     async def test_a_role_that_runs_nowhere_is_unavailable(self, routed: Routed) -> None:
         answer = await (await routed({}, {})).get("/api/users")
         assert (answer.status_code, answer.json()["code"]) == (503, "UNAVAILABLE")
