@@ -4,7 +4,7 @@ A GET never changes anything: scanners open every link in a mail. The page that 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -215,7 +215,14 @@ async def give_answer(request: Request, token: str, form: Posted, front: AtFront
     became = await front.answers.give(found, action)
     said = _said(became, found.ticket.user, access)
     kind = "info" if became.outcome == "RECORDED" and not became.is_so_already else "good"
-    return _answer_page(request, front, access, found, None, became.dossier, said, kind=kind)
+    return _answer_page(request, front, access, found, None, _shown(became), said, kind=kind)
+
+
+def _shown(became: Became) -> Dossier:
+    """What the reader just did is what they see, though this service may hear of it a moment later."""
+    if became.said is None or became.outcome not in {AlertState.ACCEPTED, AlertState.RESOLVED}:
+        return became.dossier
+    return replace(became.dossier, state=AlertState(became.outcome), since=became.said.at)
 
 
 async def _found(token: str, front: Front) -> Found:
