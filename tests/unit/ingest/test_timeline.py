@@ -3,13 +3,17 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from events.catalogue import event_types
-from events.ingest import AlertAnswerNoted, AlertAssigned, AlertCreated
+from events.core import Event
+from events.escalator import EscalationHalted
+from events.ingest import AlertAccepted, AlertAnswerNoted, AlertAssigned, AlertCreated
+from events.notifier import Carried, MessageComposed
 from events.shared import Actor
-from ingest.timeline import SHAPES, Entry, entry, types_of
+from ingest.timeline import SHAPES, Entry, entry, story, types_of
 
 SAMPLES = Path(__file__).parents[2] / "contract" / "samples"
 T0 = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
@@ -31,7 +35,7 @@ class Book:
         return f"Tool {source}"
 
 
-def told(event: AlertCreated | AlertAnswerNoted | AlertAssigned) -> Entry:
+def told(event: Event) -> Entry:
     return entry(1, event.wire_type(), json.loads(event.model_dump_json()), Book())
 
 
@@ -61,6 +65,37 @@ def test_an_assignment_names_its_target() -> None:
     event = AlertAssigned(alert=42, schedule=2, by=Actor.by_user(7, "web"), at=T0)
     assert told(event).text == "Ada assigned the alert to the schedule «S2»"
     assert told(event).entry_type == "AlertAssignedToScheduleLogEntry"
+
+
+def stored(number: int, event: Event) -> tuple[int, str, dict[str, Any]]:
+    return number, event.wire_type(), json.loads(event.model_dump_json())
+
+
+def halted(reason: str) -> EscalationHalted:
+    return EscalationHalted(alert=42, alert_version=2, reason=reason, at=T0)
+
+
+def test_what_stopped_the_escalation_is_told_with_who_did_it() -> None:
+    accepted = AlertAccepted(alert=42, by=Actor.by_user(7, "web"), at=T0)
+    lines = story([stored(2, halted("accepted")), stored(1, accepted)], Book())
+    assert [line.text for line in lines] == [
+        "Escalation stopped: Ada accepted the alert on the web",
+        "Ada accepted the alert on the web",
+    ]
+
+
+def test_another_answer_is_not_taken_for_what_stopped_the_escalation() -> None:
+    accepted = AlertAccepted(alert=42, by=Actor.by_user(7, "web"), at=T0)
+    first, _second = story([stored(2, halted("resolved")), stored(1, accepted)], Book())
+    assert first.text == "Escalation stopped: the alert was resolved"
+
+
+def test_a_mail_of_several_alerts_says_of_how_many() -> None:
+    carries = tuple(Carried(notification=number, alert=number, user=7) for number in range(1, 4))
+    composed = MessageComposed(contact=1, message=12, user=7, carries=carries, place=0, window_ends_at=T0, at=T0)
+    assert told(composed).text == "This alert is one of 3 alerts in mail 12 to Ada"
+    alone = composed.model_copy(update={"carries": carries[:1], "place": 1})
+    assert (told(alone).text, told(alone).reasons) == ("This alert is in mail 12 to Ada", ())
 
 
 def test_filters_choose_by_the_published_names() -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from web.markup import markdown, safe_link
-from web.words import Tongue, ago, duration, gettext, speaking
+from web.words import Tongue, ago, duration, gettext, near_date, speaking
 
 NOW = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
 
@@ -36,6 +36,21 @@ class TestDurations:
     )
     def test_the_distance_from_now(self, delta: timedelta, words: str) -> None:
         assert ago(NOW + delta, NOW) == words
+
+    def test_a_list_says_it_narrowly(self) -> None:
+        assert ago(NOW - timedelta(minutes=5), NOW, "narrow") == "5m ago"
+
+    @pytest.mark.parametrize(
+        ("delta", "words"),
+        [
+            (timedelta(hours=-2), "02:00"),  # in Vienna
+            (timedelta(hours=-5), "28 Feb, 23:00"),
+            (timedelta(days=-90), "1 Dec 2025, 04:00"),
+        ],
+    )
+    def test_a_date_is_as_short_as_the_viewers_day_allows(self, delta: timedelta, words: str) -> None:
+        with speaking(Tongue(zone="Europe/Vienna")):
+            assert near_date(NOW + delta, NOW) == words
 
     def test_another_language_is_spoken_where_we_know_it(self) -> None:
         with speaking(Tongue(locale="de")):
