@@ -64,7 +64,7 @@ STORY_TOPICS = ("alerts.v1", "escalations.v1", "notifications.v1")
 
 def in_virtual_time(story: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a story in a loop whose clock jumps to the next timer when nothing is ready."""
-    loop = async_solipsism.EventLoop()
+    loop: asyncio.AbstractEventLoop = async_solipsism.EventLoop()
     try:
         return loop.run_until_complete(story())
     finally:

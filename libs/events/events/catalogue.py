@@ -2,10 +2,10 @@
 
 from functools import cache
 
-from events import accounts, cells, escalator, ingest, notifier
+from events import accounts, cells, escalator, ingest, machinery, notifier
 from events.core import Event
 
-MODULES = (accounts, ingest, escalator, notifier, cells)
+MODULES = (accounts, ingest, escalator, notifier, cells, machinery)
 
 
 @cache
@@ -24,4 +24,4 @@ def event_types() -> dict[str, type[Event]]:
 
 def _is_fact(event: type[Event]) -> bool:
     """Abstract parents such as `AlertEvent` only share fields; they are never said."""
-    return not event.__name__.endswith("Event")
+    return not event.__name__.endswith("Event") and not event.__name__.startswith("_")

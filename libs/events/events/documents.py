@@ -14,9 +14,12 @@ from typing import Any
 from events.catalogue import event_types
 from events.cells import CellSealed
 from events.core import Event
-from events.topics import TOPICS, Topic
+from events.machinery import StreamParked, StreamResumed
+from events.topics import CONFIGURATION, TOPICS, Topic
 
 VERSION = "1.0.0"
+EVERYWHERE = (StreamParked, StreamResumed)
+"""What every service says, in its own configuration topic."""
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -24,9 +27,11 @@ def topic_events() -> dict[str, list[type[Event]]]:
     """The events that may appear in each topic, by topic name."""
     said: dict[str, list[type[Event]]] = {topic.name: [] for topic in TOPICS}
     for event in event_types().values():
-        if event is CellSealed:
-            continue
-        said[event.topic].append(event)
+        if event in EVERYWHERE:
+            for topic in CONFIGURATION.values():
+                said[topic.name].append(event)
+        elif event is not CellSealed:
+            said[event.topic].append(event)
     for topic in TOPICS:
         if topic.compacted:
             said[topic.name].append(CellSealed)
@@ -36,7 +41,8 @@ def topic_events() -> dict[str, list[type[Event]]]:
 def data_schema(event: type[Event]) -> dict[str, Any]:
     """The JSON Schema of an event's `data`. Unknown properties are allowed: events only grow."""
     schema = event.model_json_schema(mode="serialization")
-    return {"$schema": DIALECT, "$id": f"{event.wire_type()}.json"} | _without_titles(_optional_stays_optional(schema))
+    plain: dict[str, Any] = _without_titles(_optional_stays_optional(schema))
+    return {"$schema": DIALECT, "$id": f"{event.wire_type()}.json"} | plain
 
 
 def message_schema(event: type[Event]) -> dict[str, Any]:

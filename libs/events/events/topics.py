@@ -68,6 +68,9 @@ PEOPLE = Topic(
 )
 VAULTS = {service: _vault(service) for service in ("accounts", "ingest", "escalator", "notifier")}
 
+CONFIGURATION = {"ingest": SOURCES, "escalator": ONCALL, "notifier": REACH, "accounts": ACCOUNTS}
+"""Each service's quiet topic, in which it also says what concerns itself."""
+
 TOPICS: tuple[Topic, ...] = (
     SIGNALS,
     ALERTS,

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from events.envelope import MalformedEvent, UnknownEvent, place_of
 from runtime import metrics, parked, traces
 from runtime.bell import Bell
+from runtime.parking import Park, Resume
 from runtime.ports import Conflict, Fenced, Place, PositionLost, Reader, Record, Unavailable
 from runtime.records import Received, decode_record
 from runtime.restore import RESTORED
@@ -223,6 +224,7 @@ class Deciding:
         await unit.tx.advance(self._name, moves)
         for record, stream, error in batch.poison:
             await unit.tx.park(self._name, stream, record.place, record.offset, record.value or b"", error)
+            await self._say(unit, Park(self._name, stream, error, unit.at))
         with traces.batch(self._name, batch.fresh) as traced:
             if traced:
                 await self._react(unit, traced)
@@ -306,6 +308,7 @@ class Deciding:
             end = record.offset + 1
             await unit.tx.advance(self._name, {record.place: (self._known(record.place), end)})
             await unit.tx.park(self._name, stream, record.place, record.offset, record.value or b"", reason)
+            await self._say(unit, Park(self._name, stream, reason, unit.at))
             _, version, _ = self._decoded(record)
             if version:
                 await unit.tx.note_seen(self._name, {stream: version})
@@ -347,7 +350,7 @@ class Deciding:
         held = {place: position for place, position in self._next.items() if place in self._stored_places}
         replay = parked.Replay(self._name, stream, self._react, held)
         try:
-            count = await self._shell.run(replay.decide)
+            count = await self._shell.run(lambda unit: self._resume(unit, replay, stream))
         except (Unavailable, Conflict):
             raise
         except Fenced:
@@ -360,6 +363,19 @@ class Deciding:
         else:
             if count is not None:
                 self._shell.log.warning("replay.done", reader=self._name, stream=stream, records=count)
+
+    async def _resume(self, unit: Unit, replay: parked.Replay, stream: str) -> int | None:
+        count = await replay.decide(unit)
+        if count is not None:
+            await self._say(unit, Resume(self._name, stream, unit.at))
+        return count
+
+    async def _say(self, unit: Unit, command: Park | Resume) -> None:
+        """Say it as an event of this service, from which an alert is made."""
+        kind = self._shell.parking
+        if kind is not None:
+            await unit.load(kind, [self._name])
+            unit.decide(kind, self._name, command)
 
     # -- telling the group how far we are, for lag monitors
 

@@ -19,7 +19,7 @@ from runtime.ports import Broker, Place, PositionLost, Reader, Record, Unavailab
 from runtime.records import Received, decode_record
 from runtime.role import Background
 
-POLL_S: Final = 1.0
+POLL_S = 1.0
 BARRIER_S: Final = 2.0
 BETWEEN_BARRIERS_S: Final = 0.1
 RETRY_S: Final = (0.1, 0.2, 0.5, 1.0)

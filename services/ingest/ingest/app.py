@@ -7,7 +7,19 @@ import structlog
 from fastapi import FastAPI
 from structlog.stdlib import BoundLogger
 
-from events.topics import ACCOUNTS, ALERTS, ESCALATIONS, NOTIFICATIONS, ONCALL, PEOPLE, SIGNALS, SOURCES, VAULTS, Topic
+from events.topics import (
+    ACCOUNTS,
+    ALERTS,
+    CONFIGURATION,
+    ESCALATIONS,
+    NOTIFICATIONS,
+    ONCALL,
+    PEOPLE,
+    SIGNALS,
+    SOURCES,
+    VAULTS,
+    Topic,
+)
 from ingest import api, pages
 from ingest.desk import AlertDesk, Beliefs, SourceDesk, reindex
 from ingest.gateway import Gateway
@@ -61,7 +73,7 @@ def gateway(settings: Settings) -> Role:
 
 def worker(settings: Settings) -> Role:
     """The role as it runs: on the process' Kafka, and on Postgres."""
-    return _real(settings, worker_role, (*OWN, SIGNALS, NOTIFICATIONS, ONCALL))
+    return _real(settings, worker_role, (*OWN, SIGNALS, NOTIFICATIONS, *CONFIGURATION.values()))
 
 
 def web(settings: Settings) -> Role:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ingest.keys import Keys
+from ingest.machinery import NAME, OF_THE_SUITE
 from ingest.policies import Policies
 from runtime.access import Access
 
@@ -25,5 +26,7 @@ class Names:
         return self.policies.schedule_name(schedule)
 
     def source(self, source: int) -> str:
+        if source == OF_THE_SUITE:
+            return NAME
         known = self.keys.sources.get(source)
         return known.name if known else f"source {source}"

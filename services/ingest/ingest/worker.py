@@ -14,8 +14,8 @@ from events.core import Refusal
 from events.ingest import DropReason, SignalReceived, SourceChanged
 from events.notifier import NotificationAnswered
 from events.shared import Actor
-from events.topics import NOTIFICATIONS, SIGNALS
-from ingest import alerts, domain, intake, sources
+from events.topics import CONFIGURATION, NOTIFICATIONS, SIGNALS
+from ingest import alerts, domain, intake, machinery, sources
 from ingest.canonical import Asked, EventType, Parsed, Rejected, ToolEvent
 from ingest.integrations import PARSERS
 from ingest.integrations.payloads import decoded
@@ -27,7 +27,7 @@ from runtime.records import Received
 from runtime.ticks import Due
 from runtime.unit import Cause, Unit
 
-TOPICS = (SIGNALS.name, NOTIFICATIONS.name)
+TOPICS = (SIGNALS.name, NOTIFICATIONS.name, *(topic.name for topic in CONFIGURATION.values()))
 LAST = "last"
 SENDER = "sender"
 
@@ -69,6 +69,7 @@ class Worker:
         for one in heard:
             await book.take(one)
         book.tell_all_repeats()
+        await machinery.tell(unit, batch, self._policies)
         for answer, cause in answers:
             alert, asked = reaction(answer, unit.at)
             alerts.tell(unit, alert, asked, cause)
