@@ -12,7 +12,12 @@ from sse_starlette.sse import AppStatus
 
 from tests.backend import Backend, make_backend
 
-LONG_FIRST = ("e2e roles", "e2e suite", "tests/integration/machinery/test_mutants.py", "tests/simulation/test_nights.py")
+LONG_FIRST = (
+    "e2e roles",
+    "e2e suite",
+    "tests/integration/machinery/test_mutants.py",
+    "tests/simulation/test_nights.py",
+)
 ONE_BY_ONE = ("tests/integration/machinery/test_mutants.py", "tests/simulation/test_nights.py")
 
 
