@@ -3,6 +3,8 @@
 Judged by what the sender heard and what is in the mail sink, never by our own books.
 """
 
+import subprocess
+import sys
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
@@ -130,3 +132,36 @@ def test_a_worker_that_is_killed_while_events_flow_loses_nothing_and_pages_nobod
     told = told_by(suite, address, accepted)
     assert {summary: len(mails) for summary, mails in told.items()} == dict.fromkeys(accepted, 1)
     assert len({mail["headers"]["Message-ID"] for mail in suite.mails(address)}) == EVENTS, "and nothing besides"
+
+
+# -- what a person does about it
+
+
+def told_by_command(roles: Roles, role: str, *words: str) -> str:
+    """What a command of docs/operations.md prints, in the environment of this role."""
+    done = subprocess.run(
+        [sys.executable, "-m", *words], env=roles.environment_of(role), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_readers_that_are_told_to_go_on_at_the_end_page_for_what_comes_and_for_nothing_old(roles: Roles) -> None:
+    suite, mark = roles.suite, token_hex(3)
+    name = f"moved{mark}"
+    user = suite.user(name)
+    policy = suite.policy(f"Moved {mark}", {"users": [{"id": user["id"]}], "escalationTimeout": 500})
+    source = suite.source(f"Moved {mark}", policy["id"])
+    suite.event(source["integrationKey"], summary="Before", alertKey="before")
+    eventually(lambda: len(suite.mails(f"{name}@example.org")) == 1, what="the first mail")
+
+    for worker in ("ingest.worker", "escalator.worker", "notifier.worker"):
+        said = told_by_command(roles, worker, "runtime.positions", worker, "end")
+        assert f"{worker} knows" in said
+        before = roles.kill(worker)
+        roles.until_restarted(worker, before)
+
+    suite.event(source["integrationKey"], summary="After", alertKey="after")
+    eventually(lambda: len(suite.mails(f"{name}@example.org")) > 1, what="the mail of what came afterwards")
+    assert ["Before" in mail["subject"] for mail in suite.mails(f"{name}@example.org")] == [True, False]
+    assert told_by_command(roles, "ingest.worker", "runtime.parked", "list") == "nothing is set aside\n"

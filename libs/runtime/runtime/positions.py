@@ -18,7 +18,7 @@ from typing import Final, Literal
 
 from events.envelope import MalformedEvent, place_of
 from runtime import logs
-from runtime.broker_kafka import KafkaBroker
+from runtime.broker_kafka import of_process
 from runtime.host import ROLES
 from runtime.ledger_postgres import PostgresLedger
 from runtime.parked import service_of
@@ -121,7 +121,7 @@ async def _move(settings: Settings, reader: str, where: Where) -> Moved:
     topics = readers(settings).get(reader)
     if topics is None:
         raise NoSuchReader(f"there is no reader {reader}; there are {', '.join(sorted(readers(settings)))}")
-    broker = KafkaBroker(settings.bootstrap, settings.topic_prefix)
+    broker = of_process(settings)  # the roles that were made share it already
     ledger = PostgresLedger(settings.database_of(service_of(reader)))
     await broker.start()
     try:
