@@ -50,6 +50,7 @@ soak: ready ## what needs minutes of real time; ARGS='-k name' narrows
 docs: ready ## generate what docs/ takes from the code
 	@$(RUN) -m events.documents
 	@$(RUN) -m runtime.documents
+	@$(RUN) -m launcher.openapi
 
 lock: ready ## resolve again and write requirements.lock and package-lock.json
 	@.tools/bin/uv lock --upgrade

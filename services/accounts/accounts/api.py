@@ -60,30 +60,30 @@ router: Final = APIRouter()
 # -- users
 
 
-@router.get("/api/users")
+@router.get("/api/users", summary="List users", response_model=list[UserResource])
 async def users(caller: Responder, page: Paged, desk: AtDesk, access: Knows) -> Response:
     people = await desk.people.some(page.start, page.size, lambda user: access.may_see_user(caller, user))
     return answer([UserResource.of(person) for person in people])
 
 
-@router.post("/api/users")
+@router.post("/api/users", summary="Create a user", response_model=UserResource, status_code=201)
 async def create_user(body: NewUserBody, _caller: Admin, desk: AtDesk) -> Response:
     password = body.password.get_secret_value() if body.password else None
     person = await desk.people.create(body.name, body.profile(), password)
     return answer(UserResource.of(person), 201, location=f"{desk.public_url}/api/users/{person.id}")
 
 
-@router.get("/api/users/current")
+@router.get("/api/users/current", summary="Get the user that the key belongs to", response_model=UserResource)
 async def current_user(caller: Anybody, desk: AtDesk) -> Response:
     return answer(UserResource.of(await _person(desk, caller.user)))
 
 
-@router.put("/api/users/current")
+@router.put("/api/users/current", summary="Change the user that the key belongs to", response_model=UserResource)
 async def change_current_user(body: UserBody, caller: Anybody, desk: AtDesk) -> Response:
     return await _change_user(caller.user, body, caller, desk)
 
 
-@router.post("/api/users/search-email")
+@router.post("/api/users/search-email", summary="Find a user by sign-in address", response_model=UserResource)
 async def search_email(body: EmailBody, caller: Responder, desk: AtDesk, access: Knows) -> Response:
     person = await desk.people.by_email(body.email)
     if person is None or not access.may_see_user(caller, person.id):
@@ -91,7 +91,7 @@ async def search_email(body: EmailBody, caller: Responder, desk: AtDesk, access:
     return answer(UserResource.of(person))
 
 
-@router.get("/api/users/{user}")
+@router.get("/api/users/{user}", summary="Get a user", response_model=UserResource)
 async def user(user: Id, caller: Anybody, desk: AtDesk, access: Knows) -> Response:
     _only_self_or(Role.RESPONDER, user, caller)
     person = await _person(desk, user)
@@ -100,12 +100,12 @@ async def user(user: Id, caller: Anybody, desk: AtDesk, access: Knows) -> Respon
     return answer(UserResource.of(person))
 
 
-@router.put("/api/users/{user}")
+@router.put("/api/users/{user}", summary="Replace a user", response_model=UserResource)
 async def change_user(user: Id, body: UserBody, caller: Anybody, desk: AtDesk) -> Response:
     return await _change_user(user, body, caller, desk)
 
 
-@router.put("/api/users/{user}/password")
+@router.put("/api/users/{user}/password", summary="Set a user's password", status_code=204)
 async def set_password(user: Id, body: PasswordBody, caller: Anybody, desk: AtDesk) -> Response:
     _only_self_or(Role.ADMIN, user, caller)
     await _person(desk, user)
@@ -115,7 +115,7 @@ async def set_password(user: Id, body: PasswordBody, caller: Anybody, desk: AtDe
     return no_content()
 
 
-@router.delete("/api/users/{user}")
+@router.delete("/api/users/{user}", summary="Delete a user", status_code=204)
 async def delete_user(user: Id, _caller: Admin, desk: AtDesk) -> Response:
     await desk.people.remove(user)
     return no_content()
@@ -154,7 +154,7 @@ def _only_self_or(role: Role, user: int, caller: Caller) -> None:
 # -- teams
 
 
-@router.get("/api/teams")
+@router.get("/api/teams", summary="List teams", response_model=list[TeamResource])
 async def teams(
     caller: Responder,
     page: Paged,
@@ -167,13 +167,13 @@ async def teams(
     return answer([TeamResource.of(team, access) for team in page.of(wanted)])
 
 
-@router.post("/api/teams")
+@router.post("/api/teams", summary="Create a team", response_model=TeamResource, status_code=201)
 async def create_team(body: TeamBody, _caller: Admin, desk: AtDesk, access: Knows) -> Response:
     team = await desk.teams.create(body.name, body.visibility, body.all_members)
     return answer(TeamResource.of(team, access), 201, location=f"{desk.public_url}/api/teams/{team.team}")
 
 
-@router.get("/api/teams/name/{name}")
+@router.get("/api/teams/name/{name}", summary="Get a team by its name", response_model=TeamResource)
 async def team_by_name(name: str, caller: Responder, desk: AtDesk, access: Knows) -> Response:
     visible = [team for team in await desk.teams.all() if _may_see(caller, team)]
     team = named(visible, name, lambda team: team.name)
@@ -182,7 +182,7 @@ async def team_by_name(name: str, caller: Responder, desk: AtDesk, access: Knows
     return answer(TeamResource.of(team, access))
 
 
-@router.get("/api/teams/{team}")
+@router.get("/api/teams/{team}", summary="Get a team", response_model=TeamResource)
 async def team(team: Id, caller: Responder, desk: AtDesk, access: Knows) -> Response:
     found = await desk.teams.get(team)
     if found is None or not _may_see(caller, found):
@@ -190,24 +190,24 @@ async def team(team: Id, caller: Responder, desk: AtDesk, access: Knows) -> Resp
     return answer(TeamResource.of(found, access))
 
 
-@router.put("/api/teams/{team}")
+@router.put("/api/teams/{team}", summary="Replace a team", response_model=TeamResource)
 async def change_team(team: Id, body: TeamBody, _caller: Admin, desk: AtDesk, access: Knows) -> Response:
     return answer(TeamResource.of(await desk.teams.change(team, body.name, body.visibility, body.all_members), access))
 
 
-@router.delete("/api/teams/{team}")
+@router.delete("/api/teams/{team}", summary="Delete a team", status_code=204)
 async def delete_team(team: Id, _caller: Admin, desk: AtDesk) -> Response:
     await desk.teams.remove(team)
     return no_content()
 
 
-@router.post("/api/teams/{team}/members")
+@router.post("/api/teams/{team}/members", summary="Add a member to a team", response_model=MemberResource)
 async def add_member(team: Id, body: MemberBody, _caller: Admin, desk: AtDesk, access: Knows) -> Response:
     await desk.teams.admit(team, body.member)
     return answer(MemberResource.of(body.member, access))
 
 
-@router.delete("/api/teams/{team}/members/{user}")
+@router.delete("/api/teams/{team}/members/{user}", summary="Remove a member from a team", status_code=204)
 async def remove_member(team: Id, user: Id, _caller: Admin, desk: AtDesk) -> Response:
     await desk.teams.dismiss(team, user)
     return no_content()
@@ -225,14 +225,14 @@ def _has_member(team: Formed, user: int) -> bool:
 # -- API keys
 
 
-@router.get("/api/api-keys")
+@router.get("/api/api-keys", summary="List API keys", response_model=list[ApikeyResource])
 async def apikeys(caller: Anybody, page: Paged, desk: AtDesk, access: Knows) -> Response:
     """One's own; an administrator sees all."""
     held = await desk.apikeys.of(None if caller.is_at_least(Role.ADMIN) else caller.user)
     return answer([ApikeyResource.of(issued, access) for issued in page.of(held)])
 
 
-@router.post("/api/api-keys")
+@router.post("/api/api-keys", summary="Issue an API key", response_model=ApikeyResource, status_code=201)
 async def issue_apikey(body: ApikeyBody, caller: Anybody, desk: AtDesk, access: Knows) -> Response:
     user = body.user.id if body.user else caller.user
     _only_self_or(Role.ADMIN, user, caller)
@@ -241,12 +241,12 @@ async def issue_apikey(body: ApikeyBody, caller: Anybody, desk: AtDesk, access: 
     return answer(ApikeyResource.of(new.issued, access, new.key), 201, location=location)
 
 
-@router.get("/api/api-keys/{apikey}")
+@router.get("/api/api-keys/{apikey}", summary="Get an API key, without its secret", response_model=ApikeyResource)
 async def apikey(apikey: Id, caller: Anybody, desk: AtDesk, access: Knows) -> Response:
     return answer(ApikeyResource.of(await _held(desk, apikey, caller), access))
 
 
-@router.delete("/api/api-keys/{apikey}")
+@router.delete("/api/api-keys/{apikey}", summary="Revoke an API key", status_code=204)
 async def revoke_apikey(apikey: Id, caller: Anybody, desk: AtDesk) -> Response:
     await _held(desk, apikey, caller)
     await desk.apikeys.revoke(apikey)

@@ -75,7 +75,7 @@ router: Final = APIRouter()
 # -- escalation policies
 
 
-@router.get("/api/escalation-policies")
+@router.get("/api/escalation-policies", summary="List escalation policies", response_model=list[PolicyResource])
 async def policies(
     caller: Reader, page: Annotated[Page, Depends(paging(default=50, cap=50))], desk: AtDesk, access: Knows
 ) -> Response:
@@ -83,14 +83,20 @@ async def policies(
     return answer([PolicyResource.of(one, access, duties.schedule) for one in page.of(duties.policies)])
 
 
-@router.post("/api/escalation-policies")
+@router.post(
+    "/api/escalation-policies", summary="Create an escalation policy", response_model=PolicyResource, status_code=201
+)
 async def create_policy(body: PolicyBody, caller: Reader, desk: AtDesk, access: Knows) -> Response:
     made = await desk.policies.create(body, caller)
     location = f"{desk.public_url}/api/escalation-policies/{made.policy}"
     return answer(await _policy(made, desk, access), 201, location=location)
 
 
-@router.get("/api/escalation-policies/resolve")
+@router.get(
+    "/api/escalation-policies/resolve",
+    summary="Find an escalation policy by routing key",
+    response_model=PolicyResource,
+)
 async def resolve_policy(
     caller: Reader, key: Annotated[str, Query(alias="routing-key", max_length=1000)], desk: AtDesk, access: Knows
 ) -> Response:
@@ -104,7 +110,11 @@ async def resolve_policy(
     return answer(PolicyResource.of(found, access, duties.schedule))
 
 
-@router.get("/api/escalation-policies/name/{name:path}")
+@router.get(
+    "/api/escalation-policies/name/{name:path}",
+    summary="Get an escalation policy by its name",
+    response_model=PolicyResource,
+)
 async def policy_by_name(name: str, caller: Reader, desk: AtDesk, access: Knows) -> Response:
     duties = await desk.policies.duties(caller)
     found = named(duties.policies, name, lambda one: one.name)
@@ -113,24 +123,28 @@ async def policy_by_name(name: str, caller: Reader, desk: AtDesk, access: Knows)
     return answer(PolicyResource.of(found, access, duties.schedule))
 
 
-@router.get("/api/escalation-policies/{policy}")
+@router.get("/api/escalation-policies/{policy}", summary="Get an escalation policy", response_model=PolicyResource)
 async def policy(policy: Id, caller: Reader, desk: AtDesk, access: Knows) -> Response:
     return answer(await _policy(await desk.policies.get(policy, caller), desk, access))
 
 
-@router.put("/api/escalation-policies/{policy}")
+@router.put("/api/escalation-policies/{policy}", summary="Replace an escalation policy", response_model=PolicyResource)
 async def change_policy(policy: Id, body: PolicyBody, caller: Reader, desk: AtDesk, access: Knows) -> Response:
     return answer(await _policy(await desk.policies.change(policy, body, caller), desk, access))
 
 
-@router.put("/api/escalation-policies/{policy}/levels/{level}")
+@router.put(
+    "/api/escalation-policies/{policy}/levels/{level}",
+    summary="Replace one level of an escalation policy",
+    response_model=RuleResource,
+)
 async def change_level(policy: Id, level: int, body: RuleBody, caller: Reader, desk: AtDesk, access: Knows) -> Response:
     rule = await desk.policies.set_level(policy, level, body.rule, caller)
     duties = await desk.policies.duties()
     return answer(RuleResource.of(rule, access, duties.schedule))
 
 
-@router.delete("/api/escalation-policies/{policy}")
+@router.delete("/api/escalation-policies/{policy}", summary="Delete an escalation policy", status_code=204)
 async def delete_policy(policy: Id, caller: Reader, desk: AtDesk) -> Response:
     await desk.policies.remove(policy, caller)
     return no_content()
@@ -152,7 +166,7 @@ def _routed(keys: str, policies: Iterable[PolicyChanged]) -> PolicyChanged | Non
 # -- schedules
 
 
-@router.get("/api/schedules")
+@router.get("/api/schedules", summary="List schedules", response_model=list[ScheduleResource])
 async def schedules(
     caller: Reader,
     page: Annotated[Page, Depends(paging(default=20, cap=20))],
@@ -164,7 +178,7 @@ async def schedules(
     return answer([_listed(one, include, duties.at, access) for one in page.of(duties.schedules)])
 
 
-@router.post("/api/schedules")
+@router.post("/api/schedules", summary="Create a schedule", response_model=ScheduleResource, status_code=201)
 async def create_schedule(
     body: ScheduleBody,
     caller: Reader,
@@ -178,7 +192,7 @@ async def create_schedule(
     return answer(_whole(made, frozenset(), desk.clock.now(), access), 201, location=location)
 
 
-@router.get("/api/schedules/name/{name:path}")
+@router.get("/api/schedules/name/{name:path}", summary="Get a schedule by its name", response_model=ScheduleResource)
 async def schedule_by_name(name: str, caller: Reader, include: Included, desk: AtDesk, access: Knows) -> Response:
     duties = await desk.policies.duties(caller)
     found = named(duties.schedules, name, lambda one: one.name)
@@ -187,13 +201,13 @@ async def schedule_by_name(name: str, caller: Reader, include: Included, desk: A
     return answer(_whole(found, include, duties.at, access))
 
 
-@router.get("/api/schedules/{schedule}")
+@router.get("/api/schedules/{schedule}", summary="Get a schedule", response_model=ScheduleResource)
 async def schedule(schedule: Id, caller: Reader, include: Included, desk: AtDesk, access: Knows) -> Response:
     found = await desk.schedules.get(schedule, caller)
     return answer(_whole(found, include, desk.clock.now(), access))
 
 
-@router.put("/api/schedules/{schedule}")
+@router.put("/api/schedules/{schedule}", summary="Replace a schedule", response_model=ScheduleResource)
 async def change_schedule(
     schedule: Id,
     body: ScheduleBody,
@@ -207,13 +221,13 @@ async def change_schedule(
     return answer(_whole(changed, frozenset(), desk.clock.now(), access))
 
 
-@router.delete("/api/schedules/{schedule}")
+@router.delete("/api/schedules/{schedule}", summary="Delete a schedule", status_code=204)
 async def delete_schedule(schedule: Id, caller: Reader, desk: AtDesk) -> Response:
     await desk.schedules.remove(schedule, caller)
     return no_content()
 
 
-@router.get("/api/schedules/{schedule}/shifts")
+@router.get("/api/schedules/{schedule}/shifts", summary="List a schedule's shifts", response_model=list[ShiftShown])
 async def schedule_shifts(
     schedule: Id,
     caller: Reader,
@@ -231,27 +245,36 @@ async def schedule_shifts(
     return answer([ShiftShown.of(shift, access) for shift in found])
 
 
-@router.get("/api/schedules/{schedule}/overrides")
+@router.get(
+    "/api/schedules/{schedule}/overrides", summary="List a schedule's overrides", response_model=list[OverrideShown]
+)
 async def overrides(schedule: Id, caller: Reader, desk: AtDesk, access: Knows) -> Response:
     found = await desk.schedules.get(schedule, caller)
     in_time = sorted(found.overrides, key=lambda one: one.start)
     return answer([OverrideShown.of(override, access) for override in in_time])
 
 
-@router.put("/api/schedules/{schedule}/overrides")
-@router.post("/api/schedules/{schedule}/overrides")
+@router.put("/api/schedules/{schedule}/overrides", summary="Add an override to a schedule", response_model=ScheduleRel)
+@router.post("/api/schedules/{schedule}/overrides", summary="Add an override to a schedule", response_model=ScheduleRel)
 async def add_override(schedule: Id, body: ShiftBody, caller: Reader, desk: AtDesk) -> Response:
     changed = await desk.schedules.override(schedule, body, caller)
     return answer(ScheduleRel.of(schedule, changed))
 
 
-@router.delete("/api/schedules/{schedule}/overrides/{override}")
+@router.delete(
+    "/api/schedules/{schedule}/overrides/{override}", summary="Take an override away, or end it now", status_code=204
+)
 async def drop_override(schedule: Id, override: Id, caller: Reader, desk: AtDesk) -> Response:
     await desk.schedules.drop_override(schedule, override, caller)
     return no_content()
 
 
-@router.get("/api/schedules/{schedule}/user-on-call")
+@router.get(
+    "/api/schedules/{schedule}/user-on-call",
+    summary="Get who is on call by a schedule now",
+    response_model=ShiftShown,
+    responses={204: {"description": "Nobody is on call"}},
+)
 async def user_on_call(schedule: Id, caller: Reader, desk: AtDesk, access: Knows) -> Response:
     duty = who(await desk.schedules.get(schedule, caller), desk.clock.now())
     return no_content() if isinstance(duty, Gap) else answer(ShiftShown.of(duty, access))
@@ -342,7 +365,7 @@ def _within(number: int, wanted: frozenset[int] | None) -> bool:
     return wanted is None or number in wanted
 
 
-@router.get("/api/on-calls")
+@router.get("/api/on-calls", summary="List who is on call", response_model=list[OnCallResource])
 async def on_calls(
     caller: Reader,
     page: Annotated[Page, Depends(paging(default=50, cap=250))],

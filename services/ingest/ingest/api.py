@@ -93,23 +93,27 @@ def wanted_of(
 Filter = Annotated[Wanted, Depends(wanted_of)]
 
 
-@router.get("/api/alerts")
+@router.get("/api/alerts", summary="List alerts", response_model=list[AlertResource])
 async def alerts(office: AtOffice, wanted: Filter, page: Paged, include: AlertIncludes) -> Response:
     rows = await office.read(lambda sql: reads.some_alerts(sql, wanted, page.start, page.size))
     return answer([_alert(office, row, include - {"escalationRules"}) for row in rows])
 
 
-@router.get("/api/alerts/count")
+@router.get("/api/alerts/count", summary="Count alerts", response_model=CountResource)
 async def count(office: AtOffice, wanted: Filter) -> Response:
     return answer(CountResource(count=await office.read(lambda sql: reads.count_alerts(sql, wanted))))
 
 
-@router.get("/api/alerts/{alert}")
+@router.get("/api/alerts/{alert}", summary="Get an alert", response_model=AlertResource)
 async def alert(alert: Id, office: AtOffice, caller: Responder, include: AlertIncludes) -> Response:
     return answer(_alert(office, await office.alert(alert, caller), include))
 
 
-@router.get("/api/alerts/{alert}/log-entries")
+@router.get(
+    "/api/alerts/{alert}/log-entries",
+    summary="List what happened to an alert, and why",
+    response_model=list[LogEntryResource],
+)
 async def log_entries(
     alert: Id, office: AtOffice, caller: Responder, page: Paged, include: LogIncludes, filters: Filters = None
 ) -> Response:
@@ -127,14 +131,14 @@ async def log_entries(
 # -- alerts: what people do
 
 
-@router.post("/api/alerts")
+@router.post("/api/alerts", summary="Open an alert by hand", response_model=AlertResource, status_code=201)
 async def open_alert(body: ManualAlertBody, office: AtOffice, caller: Responder) -> Response:
     number = await office.alerts.open(body, actor_of(caller))
     row = await office.alert(number, caller)
     return answer(_alert(office, row), 201, location=f"{office.public_url}/api/alerts/{number}")
 
 
-@router.put("/api/alerts/{alert}/accept")
+@router.put("/api/alerts/{alert}/accept", summary="Accept an alert", response_model=AlertResource)
 async def accept(alert: Id, office: AtOffice, caller: Responder) -> Response:
     """Idempotent: who accepts what is accepted, or over, gets the alert as it stands."""
     await office.alert(alert, caller)
@@ -142,14 +146,18 @@ async def accept(alert: Id, office: AtOffice, caller: Responder) -> Response:
     return await _shown(office, alert, caller)
 
 
-@router.put("/api/alerts/{alert}/resolve")
+@router.put("/api/alerts/{alert}/resolve", summary="Resolve an alert", response_model=AlertResource)
 async def resolve(alert: Id, office: AtOffice, caller: Responder) -> Response:
     await office.alert(alert, caller)
     await office.alerts.tell(alert, lambda unit: Resolve(actor_of(caller), unit.at))
     return await _shown(office, alert, caller)
 
 
-@router.put("/api/alerts/{alert}/assign")
+@router.put(
+    "/api/alerts/{alert}/assign",
+    summary="Assign an alert to a user, a policy or a schedule",
+    response_model=AlertResource,
+)
 async def assign(
     alert: Id,
     office: AtOffice,
@@ -166,7 +174,7 @@ async def assign(
     return await _shown(office, alert, caller)
 
 
-@router.put("/api/alerts/{alert}/escalate")
+@router.put("/api/alerts/{alert}/escalate", summary="Escalate an alert at once", response_model=AlertResource)
 async def escalate(
     alert: Id, office: AtOffice, caller: Responder, level: Annotated[int | None, Query(ge=0, le=1000)] = None
 ) -> Response:
@@ -176,7 +184,11 @@ async def escalate(
     return await _shown(office, alert, caller)
 
 
-@router.get("/api/alerts/{alert}/suggested-responders")
+@router.get(
+    "/api/alerts/{alert}/suggested-responders",
+    summary="List whom an alert can be assigned to",
+    response_model=list[SuggestionResource],
+)
 async def suggested_responders(alert: Id, office: AtOffice, caller: Responder) -> Response:
     """Whom the alert can be assigned to; those who respond already are marked as disabled."""
     row = await office.alert(alert, caller)
@@ -200,7 +212,12 @@ async def suggested_responders(alert: Id, office: AtOffice, caller: Responder) -
     return answer([*people, *policies, *schedules])
 
 
-@router.post("/api/alerts/{alert}/responders")
+@router.post(
+    "/api/alerts/{alert}/responders",
+    summary="Ask one more person to respond to an alert",
+    response_model=AnswererResource,
+    status_code=201,
+)
 async def add_responder(alert: Id, body: NewResponderBody, office: AtOffice, caller: Responder) -> Response:
     """One more person is to be told; 405 (as published) when they respond already."""
     row = await office.alert(alert, caller)
@@ -214,7 +231,7 @@ async def add_responder(alert: Id, body: NewResponderBody, office: AtOffice, cal
     return answer(AnswererResource(user=office.access.user_rel(user), status="PENDING"), 201)
 
 
-@router.get("/api/alerts/{alert}/comments")
+@router.get("/api/alerts/{alert}/comments", summary="List an alert's comments", response_model=list[CommentResource])
 async def comments(alert: Id, office: AtOffice, caller: Responder, page: Paged) -> Response:
     """An extension: the comments of an alert, oldest first."""
     await office.alert(alert, caller)
@@ -222,7 +239,9 @@ async def comments(alert: Id, office: AtOffice, caller: Responder, page: Paged) 
     return answer([_comment(office, row) for row in rows])
 
 
-@router.post("/api/alerts/{alert}/comments")
+@router.post(
+    "/api/alerts/{alert}/comments", summary="Comment on an alert", response_model=CommentResource, status_code=201
+)
 async def add_comment(alert: Id, body: CommentBody, office: AtOffice, caller: Responder) -> Response:
     """An extension: a comment by a person."""
     await office.alert(alert, caller)
@@ -235,20 +254,20 @@ async def add_comment(alert: Id, body: CommentBody, office: AtOffice, caller: Re
 # -- alert sources
 
 
-@router.get("/api/alert-sources")
+@router.get("/api/alert-sources", summary="List alert sources", response_model=list[SourceResource])
 async def sources(office: AtOffice, caller: Responder, page: SourcesPaged) -> Response:
     known = [source for source in await office.sources.all() if office.access.may_see(caller, source.teams)]
     return answer(await _sources(office, caller, list(page.of(known))))
 
 
-@router.post("/api/alert-sources")
+@router.post("/api/alert-sources", summary="Create an alert source", response_model=SourceResource, status_code=201)
 async def create_source(body: SourceBody, office: AtOffice, caller: User) -> Response:
     card = await office.sources.create(body)
     location = f"{office.public_url}/api/alert-sources/{card.source.source}"
     return answer(_source(office, card.source, card.key, "ALL_RESOLVED"), 201, location=location)
 
 
-@router.get("/api/alert-sources/name/{name}")
+@router.get("/api/alert-sources/name/{name}", summary="Get an alert source by its name", response_model=SourceResource)
 async def source_by_name(name: str, office: AtOffice, caller: Responder) -> Response:
     known = [source for source in await office.sources.all() if office.access.may_see(caller, source.teams)]
     found = named(known, name, lambda source: source.name)
@@ -257,27 +276,31 @@ async def source_by_name(name: str, office: AtOffice, caller: Responder) -> Resp
     return answer((await _sources(office, caller, [found]))[0])
 
 
-@router.get("/api/alert-sources/{source}")
+@router.get("/api/alert-sources/{source}", summary="Get an alert source", response_model=SourceResource)
 async def source(source: str, office: AtOffice, caller: Responder) -> Response:
     """By id, or by integration key."""
     return answer((await _sources(office, caller, [await _sought(office, source, caller)]))[0])
 
 
-@router.put("/api/alert-sources/{source}")
+@router.put("/api/alert-sources/{source}", summary="Replace an alert source", response_model=SourceResource)
 async def change_source(source: Id, body: SourceBody, office: AtOffice, caller: User) -> Response:
     _only_owners(office, caller, await office.source(source, caller))
     card = await office.sources.change(source, body)
     return answer((await _sources(office, caller, [card.source]))[0])
 
 
-@router.delete("/api/alert-sources/{source}")
+@router.delete("/api/alert-sources/{source}", summary="Delete an alert source", status_code=204)
 async def delete_source(source: Id, office: AtOffice, caller: User) -> Response:
     _only_owners(office, caller, await office.source(source, caller))
     await office.sources.delete(source)
     return no_content()
 
 
-@router.get("/api/alert-sources/{source}/events")
+@router.get(
+    "/api/alert-sources/{source}/events",
+    summary="List what became of an alert source's last signals",
+    response_model=list[FateResource],
+)
 async def source_events(source: Id, office: AtOffice, caller: Responder, page: Paged) -> Response:
     """An extension: what became of the source's last signals."""
     await office.source(source, caller)

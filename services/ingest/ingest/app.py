@@ -51,7 +51,7 @@ from runtime.topics import TopicCheck
 from runtime.unit import Unit
 from runtime.vault import Keyring
 from runtime.views import Surroundings, Tail
-from web import styleguide
+from web import openapi, styleguide
 from web.assets import static_routes
 from web.errors import answer
 from web.guards import ApiError, SignInNeeded, install
@@ -171,6 +171,7 @@ def http_app(settings: Settings, office: Office, hub: Hub, people: Tail) -> Fast
     app.include_router(pages.router)
     app.include_router(styleguide.routes(looks))
     app.router.routes.extend(static_routes())
+    app.router.routes.extend(openapi.routes(settings.public_url))
     install_refusals(app, answer)
     install(app, pages=looks)
     return app

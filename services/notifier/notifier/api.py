@@ -81,19 +81,21 @@ router: Final = APIRouter()
 EMAILS: Final = "/api/users/{user}/contacts/emails"
 
 
-@router.get(EMAILS)
+@router.get(EMAILS, summary="List a user's e-mail contacts", response_model=list[EmailResource])
 async def emails(user: Owner, desk: AtDesk) -> Response:
     return answer([EmailResource.of(one) for one in await desk.contacts.addresses(user)])
 
 
-@router.post(EMAILS)
+@router.post(EMAILS, summary="Add an e-mail contact", response_model=EmailResource, status_code=201)
 async def add_email(user: Owner, body: EmailBody, desk: AtDesk) -> Response:
     made = await desk.contacts.add(user, body.target)
     location = f"{desk.shell.settings.public_url}/api/users/{user}/contacts/emails/{made.contact.id}"
     return answer(EmailResource.of(made), 201, location=location)
 
 
-@router.post(EMAILS + "/search-target")
+@router.post(
+    EMAILS + "/search-target", summary="Find a user's e-mail contact by its address", response_model=EmailResource
+)
 async def search_email(user: Owner, body: EmailBody, desk: AtDesk) -> Response:
     wanted = body.target.strip().casefold()
     for one in await desk.contacts.addresses(user):
@@ -102,23 +104,23 @@ async def search_email(user: Owner, body: EmailBody, desk: AtDesk) -> Response:
     raise ApiError(404, "NOT_FOUND", "This user has no contact with this address")
 
 
-@router.get(EMAILS + "/{contact}")
+@router.get(EMAILS + "/{contact}", summary="Get an e-mail contact", response_model=EmailResource)
 async def email(user: Owner, contact: Id, desk: AtDesk) -> Response:
     return answer(EmailResource.of(await desk.contacts.address(user, contact)))
 
 
-@router.put(EMAILS + "/{contact}")
+@router.put(EMAILS + "/{contact}", summary="Replace an e-mail contact", response_model=EmailResource)
 async def change_email(user: Owner, contact: Id, body: EmailBody, desk: AtDesk) -> Response:
     return answer(EmailResource.of(await desk.contacts.change(user, contact, body.target)))
 
 
-@router.delete(EMAILS + "/{contact}")
+@router.delete(EMAILS + "/{contact}", summary="Delete an e-mail contact", status_code=204)
 async def delete_email(user: Owner, contact: Id, desk: AtDesk) -> Response:
     await desk.contacts.remove(user, contact)
     return no_content()
 
 
-@router.post(EMAILS + "/{contact}/test")
+@router.post(EMAILS + "/{contact}/test", summary="Send a test mail to a contact", response_model=TestResource)
 async def test_email(user: Owner, contact: Id, desk: AtDesk, access: Knows) -> Response:
     """Send a test mail and say what became of it (an extension of the published API)."""
     return answer(tested(await desk.test(user, await desk.contacts.address(user, contact), access)))
@@ -137,30 +139,40 @@ def tested(attempt: attempts.Attempt) -> TestResource:
 PREFERENCES: Final = "/api/users/{user}/notification-preferences/alerts"
 
 
-@router.get(PREFERENCES)
+@router.get(
+    PREFERENCES, summary="List a user's notification preferences for alerts", response_model=list[PreferenceResource]
+)
 async def preferences(user: Owner, desk: AtDesk) -> Response:
     return answer(await _preferences(desk, user))
 
 
-@router.post(PREFERENCES)
+@router.post(
+    PREFERENCES, summary="Add a notification preference for alerts", response_model=PreferenceResource, status_code=201
+)
 async def add_preference(user: Owner, body: PreferenceBody, desk: AtDesk) -> Response:
     number = await desk.contacts.prefer(user, body.wish)
     location = f"{desk.shell.settings.public_url}/api/users/{user}/notification-preferences/alerts/{number}"
     return answer(await _preference(desk, user, number), 201, location=location)
 
 
-@router.get(PREFERENCES + "/{preference}")
+@router.get(
+    PREFERENCES + "/{preference}", summary="Get a notification preference for alerts", response_model=PreferenceResource
+)
 async def preference(user: Owner, preference: Id, desk: AtDesk) -> Response:
     return answer(await _preference(desk, user, preference))
 
 
-@router.put(PREFERENCES + "/{preference}")
+@router.put(
+    PREFERENCES + "/{preference}",
+    summary="Replace a notification preference for alerts",
+    response_model=PreferenceResource,
+)
 async def change_preference(user: Owner, preference: Id, body: PreferenceBody, desk: AtDesk) -> Response:
     await desk.contacts.prefer(user, body.wish, preference)
     return answer(await _preference(desk, user, preference))
 
 
-@router.delete(PREFERENCES + "/{preference}")
+@router.delete(PREFERENCES + "/{preference}", summary="Delete a notification preference for alerts", status_code=204)
 async def delete_preference(user: Owner, preference: Id, desk: AtDesk) -> Response:
     await desk.contacts.drop(user, preference)
     return no_content()
@@ -181,7 +193,11 @@ async def _preference(desk: Desk, user: int, number: int) -> PreferenceResource:
 # -- an alert's notifications
 
 
-@router.get("/api/alerts/{alert}/notifications")
+@router.get(
+    "/api/alerts/{alert}/notifications",
+    summary="List an alert's notifications",
+    response_model=list[NotificationResource],
+)
 async def notifications(alert: Id, caller: Responder, desk: AtDesk, access: Knows) -> Response:
     """What is planned, was sent, failed or was suppressed, in the order in which it was planned."""
     known = await _dossier(desk, alert)
