@@ -19,6 +19,7 @@ from starlette.responses import Response
 import web.openapi
 from ingest.integrations import api, pagerduty
 from launcher import event_paths, openapi
+from tests import answers
 from web.paths import role_of
 
 ROOT = Path(__file__).parents[2]
@@ -266,3 +267,36 @@ async def test_who_has_it_already_is_told_so(client: httpx.AsyncClient) -> None:
 
 def test_its_path_is_in_the_path_table() -> None:
     assert role_of(web.openapi.PATH) == "ingest.web"
+
+
+# -- what integration tests hold every answer to (tests/answers.py)
+
+REFUSED = {"status": 404, "message": "There is no alert 7", "code": "NOT_FOUND"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "answer"),
+    [
+        ("GET", "/api/alerts/count", httpx.Response(200, json={"count": 3})),
+        ("GET", "/api/alerts/7", httpx.Response(404, json=REFUSED)),
+        ("DELETE", "/api/teams/7", httpx.Response(204)),
+        ("GET", "/alerts/7", httpx.Response(200, text="a page is nobody's contract")),
+    ],
+)
+def test_an_answer_as_described_is_passed_over(method: str, path: str, answer: httpx.Response) -> None:
+    assert answers.difference(method, path, answer) is None
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "answer", "word"),
+    [
+        ("GET", "/api/alerts/count", httpx.Response(200, json={"count": "three"}), "not of type 'integer'"),
+        ("GET", "/api/alerts/count", httpx.Response(200, json={}), "'count' is a required property"),
+        ("GET", "/api/alerts/count", httpx.Response(200, json={"count": 3, "sum": 3}), "sum: is not declared"),
+        ("POST", "/api/teams", httpx.Response(200, json={}), "status 200 is not declared"),
+        ("DELETE", "/api/teams/7", httpx.Response(204, text="gone"), "a body, where none is declared"),
+        ("GET", "/api/alerts/7", httpx.Response(404, json={"detail": "?"}), "'status' is a required property"),
+    ],
+)
+def test_an_answer_that_differs_is_told(method: str, path: str, answer: httpx.Response, word: str) -> None:
+    assert word in (answers.difference(method, path, answer) or "")
