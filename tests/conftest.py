@@ -10,6 +10,8 @@ import pytest
 import pytest_asyncio
 from sse_starlette.sse import AppStatus
 
+from runtime import broker_kafka
+from runtime.kafka_producer import KafkaProducer
 from tests.backend import Backend, make_backend
 
 LONG_FIRST = (
@@ -21,6 +23,7 @@ LONG_FIRST = (
 ONE_BY_ONE = ("tests/integration/machinery/test_mutants.py", "tests/simulation/test_nights.py")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What shares a suite, or a file, stays in one process; long work begins first, so that nobody waits for it at the end."""
     grouped = [(_group(item), item) for item in items]
@@ -40,9 +43,11 @@ def _group(item: pytest.Item) -> str:
 
 
 @pytest.fixture(autouse=True)
-def streams_may_open() -> None:
-    """A server that ended in this process told sse-starlette that the process ends; the next test's streams need not."""
+def as_a_new_process() -> None:
+    """Each test begins as a process does: no producer is there yet, and no server has said that the process ends."""
     AppStatus.should_exit = False
+    KafkaProducer._alive.clear()
+    broker_kafka._of_process = None
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

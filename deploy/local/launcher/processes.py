@@ -9,6 +9,7 @@ import random
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +20,7 @@ import psutil
 # Outside the range from which kernels take ports for outgoing connections, so that a port stays ours over a restart.
 PORTS = range(20_000, 32_000)
 POLL_S = 0.05
+RESERVED_S = 120.0
 # boot time, from which psutil counts, moves when the clock is set
 CLOCK_STEP_S = 2.0
 
@@ -151,11 +153,29 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def free_port(wish: int | None = None, taken: Sequence[int] = ()) -> int:
-    """The wished port when nobody has it, else one that nobody has now."""
+    """The wished port when nobody has it, else one that nobody has now, and that nobody else was given just before."""
     if wish is not None and wish not in taken and is_free(wish):
         return wish
     candidates = random.sample(PORTS, 200)
-    return next(port for port in candidates if port not in taken and is_free(port))
+    return next(port for port in candidates if port not in taken and is_free(port) and _reserve(port))
+
+
+def _reserve(port: int) -> bool:
+    """A port stays free until its server starts, some seconds from now: meanwhile another suite must not choose it too."""
+    folder = Path(tempfile.gettempdir()) / f"alarum-ports-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    marker = folder / str(port)
+    try:
+        if time.time() - marker.stat().st_mtime < RESERVED_S:
+            return False
+        marker.unlink(missing_ok=True)
+    except FileNotFoundError:
+        pass
+    try:
+        marker.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 def last_lines(log: Path, count: int = 12) -> str:

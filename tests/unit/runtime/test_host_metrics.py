@@ -13,7 +13,7 @@ def test_every_metric_is_named_and_explained() -> None:
 
 
 def test_what_is_counted_is_shown() -> None:
-    metrics.SIGNALS.labels("accepted").inc(3)
+    metrics.SIGNALS.labels("of this test").inc(3)
     text = metrics.exposition().decode()
-    assert 'alarum_signals_total{answer="accepted"} 3.0' in text
+    assert 'alarum_signals_total{answer="of this test"} 3.0' in text
     assert "process_resident_memory_bytes" in text
