@@ -114,6 +114,7 @@ class Suite:
         """Post as senders do: a 503 says that nothing was stored, and to come again."""
         body = {"integrationKey": key, "eventType": "ALERT"} | event
         answer = eventually(lambda: self._taken_or_refused(body), what="the gateway's yes")
+        assert answer is not None
         assert answer.status_code == 202, answer.text
 
     def _taken_or_refused(self, body: Mapping[str, Any]) -> httpx.Response | None:
