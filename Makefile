@@ -34,7 +34,7 @@ demo: ready ## tell the main story in a second, short-lived suite
 	@$(RUN) -m launcher demo
 
 test: ready ## run all tests; ARGS='-k name' narrows, WORKERS=0 runs them in one process
-	@$(RUN) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	@$(RUN) -m pytest -n $(WORKERS) --no-loadscope-reorder $(ARGS)
 
 lint: ready ## style, and the contracts between the parts
 	@.venv/bin/ruff check $(PARTS)

@@ -2,44 +2,50 @@
 
 import secrets
 from collections.abc import AsyncIterator
-from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 import pytest_asyncio
 from sse_starlette.sse import AppStatus
+from xdist.scheduler import LoadScopeScheduling
 
 from runtime import broker_kafka
 from runtime.kafka_producer import KafkaProducer
 from tests.backend import Backend, make_backend
 
-LONG_FIRST = (
-    "e2e roles",
-    "e2e suite",
-    "tests/integration/machinery/test_mutants.py",
-    "tests/simulation/test_nights.py",
-)
+ROLES = ("tests/e2e/test_faults.py", "tests/e2e/test_processes.py", "tests/e2e/test_trace.py")
+"""Files that share the suite with a process for each role; the other journeys share another one."""
 ONE_BY_ONE = ("tests/integration/machinery/test_mutants.py", "tests/simulation/test_nights.py")
+LONG_FIRST = ("tests/e2e with a process for each role", "tests/e2e", *ONE_BY_ONE)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def _group(nodeid: str) -> str:
+    """What stays in one of the tests' processes: those that share a suite, or a file."""
+    file = nodeid.partition("::")[0]
+    if file in ROLES:
+        return LONG_FIRST[0]
+    if file.startswith("tests/e2e/"):
+        return LONG_FIRST[1]
+    return nodeid if file in ONE_BY_ONE else file
+
+
+class ByGroup(LoadScopeScheduling):  # type: ignore[misc]  # published without types
+    """Hands out whole groups, in the order of the tests. (xdist's own `loadgroup` writes to what pytest 9.2 has not.)"""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _group(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByGroup:
+    return ByGroup(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What shares a suite, or a file, stays in one process; long work begins first, so that nobody waits for it at the end."""
-    grouped = [(_group(item), item) for item in items]
-    for group, item in grouped:
-        item.add_marker(pytest.mark.xdist_group(group))
+    """Long work begins first, so that nobody waits for it at the end."""
     rank = {group: place for place, group in enumerate(LONG_FIRST)}
-    items[:] = [item for group, item in sorted(grouped, key=lambda one: rank.get(one[0].partition("::")[0], len(rank)))]
-
-
-def _group(item: pytest.Item) -> str:
-    names = getattr(item, "fixturenames", ())
-    for suite in ("roles", "suite"):
-        if suite in names:
-            return f"e2e {suite}"
-    file = item.path.relative_to(Path(__file__).parents[1]).as_posix()
-    return f"{file}::{item.name}" if file in ONE_BY_ONE else file
+    items.sort(key=lambda item: rank.get(_group(item.nodeid).partition("::")[0], len(rank)))
 
 
 @pytest.fixture(autouse=True)
