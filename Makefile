@@ -45,7 +45,7 @@ types: ready ## strict types
 	@.venv/bin/mypy $(PARTS)
 
 soak: ready ## what needs minutes of real time; ARGS='-k name' narrows
-	@$(RUN) -m pytest -m soak --timeout=1800 $(ARGS)
+	@$(RUN) -m pytest -m soak -s --timeout=1800 $(ARGS)
 
 docs: ready ## generate what docs/ takes from the code
 	@$(RUN) -m events.documents
