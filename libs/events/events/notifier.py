@@ -212,6 +212,7 @@ class MessageComposed(MessageEvent):
     method: Method = Method.EMAIL
     user: int
     carries: tuple[Carried, ...]
+    alerts: int | None = Field(default=None, description="How many alerts it names, where `carries` is only a part.")
     place: int
     window_ends_at: AwareDatetime
 

@@ -263,7 +263,7 @@ async def _tell(sql: Any, told: Sequence[tuple[int, Envelope]]) -> set[tuple[int
     """Those that are news to the timeline."""
     if not told:
         return set()
-    bodies = [one.event.model_dump_json(exclude_none=True, exclude={"details"}) for _, one in told]
+    bodies = [_about(one.event, alert).model_dump_json(exclude_none=True, exclude={"details"}) for alert, one in told]
     rows = await sql.fetch(
         TELL,
         [alert for alert, _ in told],
@@ -273,6 +273,14 @@ async def _tell(sql: Any, told: Sequence[tuple[int, Envelope]]) -> set[tuple[int
         bodies,
     )
     return {(row["alert"], row["event_id"]) for row in rows}
+
+
+def _about(event: Event, alert: int) -> Event:
+    """A message may name thousands of alerts: each one's timeline keeps its own part and the number of all."""
+    if not isinstance(event, MessageComposed) or len(event.carries) <= 1:
+        return event
+    own = tuple(carried for carried in event.carries if carried.alert == alert)
+    return event.model_copy(update={"carries": own, "alerts": len({one.alert for one in event.carries})})
 
 
 def _json(value: Any) -> str:

@@ -303,7 +303,7 @@ def _say_notification(event: Event, names: Namebook) -> _Said | None:
         case n.NotificationUnreachable():
             return _Said(f"{names.user(event.user)} cannot be reached", (event.reason,), "bad", "cross")
         case n.MessageComposed(message=message):
-            company = len({carried.alert for carried in event.carries})
+            company = event.alerts or len({carried.alert for carried in event.carries})
             place = f"one of {company} alerts " if company > 1 else ""
             return _Said(f"This alert is {place}in mail {message} to {names.user(event.user)}", (), "info", "mail")
         case _:
