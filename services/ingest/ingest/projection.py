@@ -31,7 +31,7 @@ from events.ingest import (
     AlertResolved,
     SignalDropped,
 )
-from events.notifier import MessageComposed
+from events.notifier import Carried, MessageComposed
 from events.shared import Actor
 from ingest.intake import open_key
 from ingest.timeline import is_told
@@ -263,7 +263,8 @@ async def _tell(sql: Any, told: Sequence[tuple[int, Envelope]]) -> set[tuple[int
     """Those that are news to the timeline."""
     if not told:
         return set()
-    bodies = [_about(one.event, alert).model_dump_json(exclude_none=True, exclude={"details"}) for alert, one in told]
+    shares = {one.id: _shares(one.event) for one in {one.id: one for _, one in told}.values()}
+    bodies = [_body(shares[one.id].get(alert, one.event)) for alert, one in told]
     rows = await sql.fetch(
         TELL,
         [alert for alert, _ in told],
@@ -275,12 +276,20 @@ async def _tell(sql: Any, told: Sequence[tuple[int, Envelope]]) -> set[tuple[int
     return {(row["alert"], row["event_id"]) for row in rows}
 
 
-def _about(event: Event, alert: int) -> Event:
+def _shares(event: Event) -> dict[int, Event]:
     """A message may name thousands of alerts: each one's timeline keeps its own part and the number of all."""
     if not isinstance(event, MessageComposed) or len(event.carries) <= 1:
-        return event
-    own = tuple(carried for carried in event.carries if carried.alert == alert)
-    return event.model_copy(update={"carries": own, "alerts": len({one.alert for one in event.carries})})
+        return {}
+    parts: dict[int, list[Carried]] = {}
+    for carried in event.carries:
+        parts.setdefault(carried.alert, []).append(carried)
+    return {
+        alert: event.model_copy(update={"carries": tuple(part), "alerts": len(parts)}) for alert, part in parts.items()
+    }
+
+
+def _body(event: Event) -> str:
+    return event.model_dump_json(exclude_none=True, exclude={"details"})
 
 
 def _json(value: Any) -> str:
