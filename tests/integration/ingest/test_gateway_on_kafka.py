@@ -20,7 +20,7 @@ from ingest.gateway import Gateway
 from ingest.keys import Keys, digest
 from runtime.broker_kafka import KafkaBroker
 from runtime.clock import SystemClock
-from runtime.ports import Message
+from runtime.ports import Message, Unavailable
 from runtime.views import Tail
 from tests.backend import Backend
 
