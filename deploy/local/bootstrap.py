@@ -19,7 +19,10 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 TOOLS = ROOT / ".tools"
 VENV = ROOT / ".venv"
 PACKAGES = ["libs/events", "libs/runtime", "libs/channels", "libs/web"]
-PACKAGES += ["services/accounts", "services/ingest", "services/escalator", "services/notifier", "deploy/local"]
+PACKAGES += [
+    f"services/{service}" for service in ("accounts", "ingest", "escalator", "notifier", "connectors", "statuspage")
+]
+PACKAGES += ["deploy/local"]
 ATTEMPTS = 4
 
 # What belongs to a developer's other projects and would change what is installed or run here.

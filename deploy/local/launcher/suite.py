@@ -28,10 +28,11 @@ class Plan:
     roles: tuple[str, ...]
 
 
-FRONT = ("router", "ingest.gateway")
+FRONT = ("router", "ingest.gateway", "statuspage.reader")
 CORE = (
     *("accounts.web", "ingest.worker", "ingest.web", "escalator.worker"),
-    *("escalator.web", "notifier.worker", "notifier.web"),
+    *("escalator.web", "notifier.worker", "notifier.web", "connectors.worker", "connectors.web"),
+    *("statuspage.worker", "statuspage.web"),
 )
 LAYOUTS = {
     "two": (Plan("front", FRONT), Plan("core", CORE)),

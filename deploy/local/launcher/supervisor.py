@@ -129,6 +129,8 @@ class Supervisor:
             "KAFKA_BOOTSTRAP": self._servers.bootstrap,
             "DATABASE_URL": self._database_url(),
             "PUBLIC_URL": self.suite.url,
+            "PAGES_DIR": str(self.suite.data_dir / "pages"),
+            "PRIVATE_TARGETS": "127.0.0.0/8,::1/128",
             "SMTP_URL": smtp_url,
             "REPLICA": "0",
             **self._secrets,

@@ -2,10 +2,10 @@
 
 from functools import cache
 
-from events import accounts, cells, escalator, ingest, machinery, notifier
+from events import accounts, cells, connectors, escalator, ingest, machinery, notifier, statuspage
 from events.core import Event
 
-MODULES = (accounts, ingest, escalator, notifier, cells, machinery)
+MODULES = (accounts, ingest, escalator, notifier, connectors, statuspage, cells, machinery)
 
 
 @cache

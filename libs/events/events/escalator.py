@@ -228,3 +228,23 @@ class ScheduleDeleted(OncallEvent):
     @property
     def stream(self) -> str:
         return f"schedule-{self.schedule}"
+
+
+class PlannedShift(Shift):
+    """A duty that lies ahead, and why it is this person's: layer, override or shift, as a sentence."""
+
+    text: str = ""
+
+
+class ShiftsPlanned(OncallEvent):
+    """Who will be on call by this schedule until `until`, as it is planned now; it replaces what was said before."""
+
+    schedule: int
+    name: str = ""
+    shifts: tuple[PlannedShift, ...] = ()
+    until: AwareDatetime
+    schedule_version: int | None = None
+
+    @property
+    def stream(self) -> str:
+        return f"shifts-{self.schedule}"

@@ -127,6 +127,15 @@ class AlertResponderRequested(AlertEvent):
     by: Actor
 
 
+class AlertRerouteRefused(AlertEvent):
+    """An alert action asked that another policy takes over, and that cannot be: `reason` says why."""
+
+    run: int
+    policy: int | None = None
+    reason: str
+    by: Actor
+
+
 class AlertAnswerNoted(AlertEvent):
     """A person's answer changed nothing, and why: `ALREADY_ACCEPTED`, `ALREADY_RESOLVED`."""
 
@@ -143,6 +152,7 @@ class DropReason(StrEnum):
     NO_OPEN_ALERT = "NO_OPEN_ALERT"
     SOURCE_DISABLED = "SOURCE_DISABLED"
     SOURCE_DELETED = "SOURCE_DELETED"
+    IN_MAINTENANCE = "IN_MAINTENANCE"
     DUPLICATE_SIGNAL = "DUPLICATE_SIGNAL"
     UNREADABLE = "UNREADABLE"
     NOTHING_IN_IT = "NOTHING_IN_IT"

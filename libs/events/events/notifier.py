@@ -226,3 +226,116 @@ class MessageHeld(MessageEvent):
 
 class MessageWindowClosed(MessageEvent):
     """The storm, if it was one, is over: the next message goes at once."""
+
+
+# -- the other occasions: news of alerts, duties ahead, incidents and maintenance
+
+
+class UpdatePreferenceType(StrEnum):
+    ALERT_ACCEPTED = "ALERT_ACCEPTED"
+    ALERT_RESOLVED = "ALERT_RESOLVED"
+    ALERT_ESCALATED = "ALERT_ESCALATED"
+
+
+class DutyPreferenceChanged(ReachEvent):
+    """How long before a duty begins a person wants to be reminded, and by which contact."""
+
+    preference: int
+    method: Method = Method.EMAIL
+    contact: int | None = None
+    before_min: int = 0
+    type: str = "ON_CALL"
+
+
+class UpdatePreferenceChanged(ReachEvent):
+    """By which contact a responder wants to hear what others did with an alert."""
+
+    preference: int
+    type: UpdatePreferenceType
+    method: Method = Method.EMAIL
+    contact: int | None = None
+
+
+class SubscriptionPreferenceChanged(ReachEvent):
+    """By which contact a person wants to hear of incidents and maintenance that they subscribed to."""
+
+    preference: int
+    method: Method = Method.EMAIL
+    contact: int | None = None
+
+
+class NoticeKind(StrEnum):
+    ALERT_UPDATE = "ALERT_UPDATE"
+    DUTY = "DUTY"
+    INCIDENT = "INCIDENT"
+    MAINTENANCE = "MAINTENANCE"
+
+
+class NoticeEvent(Event):
+    topic = "notifications.v1"
+
+    notice: int
+    user: int
+
+    @property
+    def stream(self) -> str:
+        return f"notice-{self.notice}"
+
+
+class NoticeQueued(NoticeEvent):
+    """A person is to be told of something that asks nothing of them, by this contact at `send_at`."""
+
+    kind: NoticeKind
+    occasion: str = Field(default="", description="ALERT_ACCEPTED, INCIDENT_CREATED, ON_CALL …")
+    alert: int | None = None
+    schedule: int | None = None
+    incident: int | None = None
+    maintenance: int | None = None
+    contact: int
+    method: Method = Method.EMAIL
+    mask: str = ""
+    send_at: AwareDatetime
+    title: str
+    lines: tuple[str, ...] = ()
+    path: str = ""
+    reason: str = Field(default="", description="Why this person and this contact, as a sentence.")
+    occurrence: str = Field(default="", description="What it is told about: the same is never told twice.")
+
+    @property
+    def key(self) -> str:
+        return f"alert-{self.alert}" if self.alert is not None else self.stream
+
+
+class NoticeSent(NoticeEvent):
+    """The other side took it."""
+
+    alert: int | None = None
+    message_id: str = ""
+    reply: str = ""
+    attempt: int = 1
+
+    @property
+    def key(self) -> str:
+        return f"alert-{self.alert}" if self.alert is not None else self.stream
+
+
+class NoticeFailed(NoticeEvent):
+    """It cannot be sent this way: the other side's words."""
+
+    alert: int | None = None
+    error: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"alert-{self.alert}" if self.alert is not None else self.stream
+
+
+class NoticeCancelled(NoticeEvent):
+    """It is not sent, and this is why: the duty was handed over, the person is gone."""
+
+    alert: int | None = None
+    reason: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"alert-{self.alert}" if self.alert is not None else self.stream

@@ -58,6 +58,14 @@ NOTIFICATIONS = _traffic(
     "notifications.v1", "notifier", "What was sent to whom, what became of it, and what they answered."
 )
 REACH = Topic("reach.v1", "notifier", "Contacts and notification preferences.")
+ACTIONS = _traffic(
+    "actions.v1", "connectors", "What other tools were told or made to do for an alert, and their answers."
+)
+CONNECTORS = Topic("connectors.v1", "connectors", "Connectors and alert actions.")
+INCIDENTS = _traffic("incidents.v1", "statuspage", "Incidents, what alerts did to services, and who is told of it.")
+STATUSPAGES = Topic(
+    "statuspages.v1", "statuspage", "Services, incident templates, maintenance, status pages and subscriptions."
+)
 ACCOUNTS = Topic("accounts.v1", "accounts", "Users, teams, API keys and sessions, without names and addresses.")
 PEOPLE = Topic(
     "people.v1",
@@ -66,9 +74,17 @@ PEOPLE = Topic(
     compacted=True,
     public=False,
 )
-VAULTS = {service: _vault(service) for service in ("accounts", "ingest", "escalator", "notifier")}
+SERVICES = ("accounts", "ingest", "escalator", "notifier", "connectors", "statuspage")
+VAULTS = {service: _vault(service) for service in SERVICES}
 
-CONFIGURATION = {"ingest": SOURCES, "escalator": ONCALL, "notifier": REACH, "accounts": ACCOUNTS}
+CONFIGURATION = {
+    "ingest": SOURCES,
+    "escalator": ONCALL,
+    "notifier": REACH,
+    "accounts": ACCOUNTS,
+    "connectors": CONNECTORS,
+    "statuspage": STATUSPAGES,
+}
 """Each service's quiet topic, in which it also says what concerns itself."""
 
 TOPICS: tuple[Topic, ...] = (
@@ -79,6 +95,10 @@ TOPICS: tuple[Topic, ...] = (
     ONCALL,
     NOTIFICATIONS,
     REACH,
+    ACTIONS,
+    CONNECTORS,
+    INCIDENTS,
+    STATUSPAGES,
     ACCOUNTS,
     PEOPLE,
     *VAULTS.values(),

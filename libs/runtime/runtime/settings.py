@@ -49,6 +49,15 @@ class Settings(BaseSettings):
         180.0, gt=0, description="The window in which many alerts for one contact share mails."
     )
 
+    pages_dir: str = Field(
+        ".alarum/pages",
+        description="Where public status pages are written and served from; shared by `statuspage.worker` and `.reader`.",
+    )
+    private_targets: str = Field(
+        "",
+        description="Networks inside which webhooks and connectors may call private addresses, `127.0.0.0/8,10.0.0.0/8`; empty: none.",
+    )
+
     smtp_url: SecretStr = Field(SecretStr("smtp://127.0.0.1:1025"), description="May hold a user and a password.")
     mail_from: str = Field("Alarum <alarum@example.org>", description="Whom mails come from.")
 

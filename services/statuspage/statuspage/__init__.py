@@ -1,0 +1,1 @@
+"""What users and the public are told: services, incidents, maintenance, status pages."""

@@ -1,0 +1,96 @@
+"""The wiring of statuspage: settings and adapters come in, the roles `statuspage.worker`, `statuspage.web` and `statuspage.reader` go out."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from fastapi import FastAPI
+
+from events.topics import ACCOUNTS, ACTIONS, INCIDENTS, PEOPLE, STATUSPAGES, VAULTS, Topic
+from runtime.access import Access, Door
+from runtime.broker_kafka import of_process
+from runtime.clock import SystemClock
+from runtime.edge import install_refusals
+from runtime.ledger_postgres import PostgresLedger
+from runtime.ports import Broker, Clock, Ledger
+from runtime.restore import Restore
+from runtime.role import Part, Role
+from runtime.settings import Settings
+from runtime.shell import Shell, Wakes
+from runtime.topics import TopicCheck
+from runtime.vault import Keyring
+from runtime.views import Tail
+from statuspage import api, pages
+from statuspage.streams import KINDS
+from web.errors import answer
+from web.guards import ApiError, SignInNeeded, install
+from web.pages import Pages, environment
+from web.session import Sessions
+
+WORKER: Final = "statuspage.worker"
+WEB: Final = "statuspage.web"
+READER: Final = "statuspage.reader"
+OWN: Final = (INCIDENTS, STATUSPAGES, VAULTS["statuspage"])
+OWN_TOPICS: Final = tuple(topic.name for topic in OWN)
+
+
+def worker(settings: Settings) -> Role:
+    """The role as it runs: on the process' Kafka, and on Postgres."""
+    return _real(settings, worker_role, (*OWN, ACTIONS, ACCOUNTS, PEOPLE))
+
+
+def web(settings: Settings) -> Role:
+    """The role as it runs: on the process' Kafka, and on Postgres."""
+    return _real(settings, web_role, (*OWN, ACCOUNTS, PEOPLE))
+
+
+def reader(_settings: Settings) -> Role:
+    """The role as it runs: on nothing but the files that the worker wrote."""
+    return Role(READER)
+
+
+def _real(settings: Settings, role_of: Callable[[Shell], Role], topics: Sequence[Topic]) -> Role:
+    broker = of_process(settings)
+    ledger = PostgresLedger(settings.database_of("statuspage"))
+    role = role_of(shell_of(settings, ledger, broker, SystemClock()))
+    return Role(role.name, [broker, ledger, TopicCheck(broker, topics), *role.parts], role.http)
+
+
+def shell_of(settings: Settings, ledger: Ledger, broker: Broker, clock: Clock) -> Shell:
+    return Shell("statuspage", settings=settings, ledger=ledger, broker=broker, clock=clock, kinds=KINDS)
+
+
+def people_of(settings: Settings) -> Access:
+    return Access(Keyring.parse(settings.people_keys.get_secret_value(), "PEOPLE_KEYS"))
+
+
+def vault_of(settings: Settings) -> Keyring:
+    return Keyring.parse(settings.vault_keys.get_secret_value(), "VAULT_KEYS")
+
+
+def worker_parts(shell: Shell) -> Sequence[Part]:
+    """What runs in `statuspage.worker`, on any adapters."""
+    return (shell.relay, Restore(shell, OWN_TOPICS), Wakes(shell))
+
+
+def worker_role(shell: Shell) -> Role:
+    return Role(WORKER, worker_parts(shell))
+
+
+def web_role(shell: Shell) -> Role:
+    """`statuspage.web` on any adapters."""
+    access = people_of(shell.settings)
+    people = Tail(shell, access)
+    parts: Sequence[Part] = (shell.relay, Restore(shell, OWN_TOPICS), Wakes(shell), people)
+    return Role(WEB, parts, http_app(shell.settings, access, people))
+
+
+def http_app(settings: Settings, access: Access, people: Tail) -> FastAPI:
+    app = FastAPI(title="statuspage", openapi_url=None)
+    looks = Pages(environment("statuspage"))
+    sessions = Sessions(settings.secret_key.get_secret_value(), settings.public_url)
+    Door(access, people, session_of=sessions.read, refusal=ApiError, sign_in=SignInNeeded).install(app)
+    app.include_router(api.router)
+    app.include_router(pages.router)
+    install_refusals(app, answer)
+    install(app, pages=looks)
+    return app
