@@ -17,6 +17,7 @@ from runtime import metrics
 from runtime.kafka_link import Link, Names
 from runtime.kafka_producer import PATIENCE_S, KafkaProducer
 from runtime.kafka_readers import KafkaMember, KafkaTail
+from runtime.kafka_security import OPEN, Security
 from runtime.ports import Assignment, Place, Unavailable
 from runtime.settings import Settings
 
@@ -30,9 +31,16 @@ CREATE_WITHIN_S = 30.0
 class KafkaBroker:
     """One per process (`of_process`). Roles of a process share it; the last one that stops it ends it."""
 
-    def __init__(self, bootstrap: Sequence[str], prefix: str = "", *, patience_s: float = PATIENCE_S) -> None:
-        self._bootstrap, self._names = list(bootstrap), Names(prefix)
-        self._producer = KafkaProducer(bootstrap, self._names, patience_s=patience_s)
+    def __init__(
+        self,
+        bootstrap: Sequence[str],
+        prefix: str = "",
+        *,
+        patience_s: float = PATIENCE_S,
+        security: Security = OPEN,
+    ) -> None:
+        self._bootstrap, self._names, self._security = list(bootstrap), Names(prefix), security
+        self._producer = KafkaProducer(bootstrap, self._names, patience_s=patience_s, security=security)
         self._asking: Link[AIOKafkaConsumer] = Link("offsets", self._open_asking, _stop)
         self._admin: Link[AIOKafkaAdminClient] = Link("topics", self._open_admin, _close)
         self._places: dict[str, tuple[Place, ...]] = {}
@@ -44,12 +52,13 @@ class KafkaBroker:
 
     def member(self, topics: Sequence[str], group: str, instance: str, assignment: Assignment) -> KafkaMember:
         """See ports.Broker."""
-        return KafkaMember(self._bootstrap, self._names, self.end_offsets, topics, group, instance, assignment)
+        ends, security = self.end_offsets, self._security
+        return KafkaMember(self._bootstrap, self._names, ends, topics, group, instance, assignment, security=security)
 
     def tail(self, topics: Sequence[str], from_end: bool = False) -> KafkaTail:
         """See ports.Broker."""
         begins, ends = self.begin_offsets, self.end_offsets
-        return KafkaTail(self._bootstrap, self._names, begins, ends, topics, from_end=from_end)
+        return KafkaTail(self._bootstrap, self._names, begins, ends, topics, from_end=from_end, security=self._security)
 
     async def start(self) -> None:
         """Returns at once. Every user of the broker may call it."""
@@ -165,7 +174,9 @@ class KafkaBroker:
     # -- connections
 
     async def _open_asking(self) -> AIOKafkaConsumer:
-        consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, request_timeout_ms=ADMIN_TIMEOUT_MS)
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap, request_timeout_ms=ADMIN_TIMEOUT_MS, **self._security.options()
+        )
         try:
             await consumer.start()
         except BaseException:
@@ -174,7 +185,9 @@ class KafkaBroker:
         return consumer
 
     async def _open_admin(self) -> AIOKafkaAdminClient:
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=ADMIN_TIMEOUT_MS)
+        admin = AIOKafkaAdminClient(
+            bootstrap_servers=self._bootstrap, request_timeout_ms=ADMIN_TIMEOUT_MS, **self._security.options()
+        )
         try:
             await admin.start()
         except BaseException:
@@ -192,7 +205,7 @@ def of_process(settings: Settings) -> KafkaBroker:
     """The broker of this process, made at the first call: there is one producer per process, whatever roles it hosts."""
     global _of_process  # noqa: PLW0603 -- one per process is what this is about
     if _of_process is None:
-        _of_process = KafkaBroker(settings.bootstrap, settings.topic_prefix)
+        _of_process = KafkaBroker(settings.bootstrap, settings.topic_prefix, security=settings.kafka_security)
         metrics.UNACKNOWLEDGED_SECONDS.set_function(_of_process.producer.oldest_unacknowledged_s)
     return _of_process
 

@@ -38,7 +38,7 @@ def _row(name: str, field: FieldInfo) -> str:
 
 def _default(field: FieldInfo) -> str:
     value = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
-    return f"`{value}`" if value != "" else ""
+    return f"`{value}`" if value not in {"", None} else ""
 
 
 if __name__ == "__main__":

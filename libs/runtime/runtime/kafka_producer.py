@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, ProducerClosed
 
 from runtime.kafka_link import BARE, Link, Names
+from runtime.kafka_security import OPEN, Security
 from runtime.ports import Message, Unavailable, Written
 
 MAX_MESSAGE_BYTES = 6 * 1024 * 1024
@@ -43,10 +44,18 @@ class KafkaProducer:
     limit: ClassVar[int] = 1
     _alive: ClassVar["WeakSet[KafkaProducer]"] = WeakSet()
 
-    def __init__(self, bootstrap: Sequence[str], names: Names = BARE, *, patience_s: float = PATIENCE_S) -> None:
+    def __init__(
+        self,
+        bootstrap: Sequence[str],
+        names: Names = BARE,
+        *,
+        patience_s: float = PATIENCE_S,
+        security: Security = OPEN,
+    ) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         _count(self)
         self._bootstrap, self._names, self._patience_s = list(bootstrap), names, patience_s
+        self._security = security
         self._link: Link[AIOKafkaProducer] = Link("producer", self._open, _end)
         self._turn = asyncio.Lock()
         self._calls: dict[_Call, None] = {}
@@ -151,6 +160,7 @@ class KafkaProducer:
             max_batch_size=MAX_BATCH_BYTES,
             max_request_size=MAX_MESSAGE_BYTES,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
+            **self._security.options(),
         )
         try:
             await session.start()

@@ -15,6 +15,7 @@ from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionE
 
 from runtime import metrics
 from runtime.kafka_link import Link, Names
+from runtime.kafka_security import OPEN, Security
 from runtime.ports import Assignment, Place, PositionLost, Record, Unavailable
 
 REQUEST_TIMEOUT_MS = 10_000  # longer than a rebalance, for which a join waits
@@ -76,10 +77,12 @@ class KafkaMember:
         group: str,
         instance: str,
         assignment: Assignment,
+        *,
+        security: Security = OPEN,
     ) -> None:
         self._bootstrap, self._wire, self._ends = list(bootstrap), _Wire(names), ends
         self._topics, self._group, self._instance = list(topics), group, instance
-        self._assignment = assignment
+        self._assignment, self._security = assignment, security
         self._link: Link[AIOKafkaConsumer] = Link(f"member {instance} of {group}", self._open, self._close)
         self._held: set[Place] = set()
         self._unsettled: set[Place] = set()
@@ -215,7 +218,7 @@ class KafkaMember:
             enable_auto_commit=False,
             session_timeout_ms=SESSION_TIMEOUT_MS,
             heartbeat_interval_ms=HEARTBEAT_MS,
-            **_options(),
+            **_options(self._security),
         )
         try:
             await consumer.start()
@@ -259,9 +262,11 @@ class KafkaTail:
         topics: Sequence[str],
         *,
         from_end: bool,
+        security: Security = OPEN,
     ) -> None:
         self._bootstrap, self._wire = list(bootstrap), _Wire(names)
         self._begins, self._ends, self._topics, self._from_end = begins, ends, list(topics), from_end
+        self._security = security
         self._link: Link[AIOKafkaConsumer] = Link(f"tail of {', '.join(topics)}", self._open, _end)
         self._next: dict[Place, int] = {}
 
@@ -301,7 +306,7 @@ class KafkaTail:
             self._link.lost(self._link.held, "asked to read again")
 
     async def _open(self) -> AIOKafkaConsumer:
-        consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, group_id=None, **_options())
+        consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, group_id=None, **_options(self._security))
         try:
             await consumer.start()
             starts = await (self._ends if self._from_end else self._begins)(self._topics)
@@ -315,8 +320,8 @@ class KafkaTail:
         return consumer
 
 
-def _options() -> dict[str, Any]:
-    return {
+def _options(security: Security) -> dict[str, Any]:
+    return security.options() | {
         "auto_offset_reset": "none",
         "request_timeout_ms": REQUEST_TIMEOUT_MS,
         "fetch_max_wait_ms": FETCH_MAX_WAIT_MS,

@@ -1,10 +1,13 @@
 """The process' settings: environment variables go in once, at the edge; one frozen object comes out."""
 
 from functools import cached_property
-from typing import Literal
+from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from runtime.kafka_security import Mechanism, Protocol, Security, trusting
 
 
 class Settings(BaseSettings):
@@ -15,6 +18,19 @@ class Settings(BaseSettings):
     )
 
     kafka_bootstrap: str = Field("127.0.0.1:9092", description="Brokers, `host:port[,host:port…]`.")
+    kafka_security_protocol: Protocol = Field(
+        "PLAINTEXT",
+        description="Or `SSL`, `SASL_PLAINTEXT`, `SASL_SSL`: whether connections are encrypted, and sign in.",
+    )
+    kafka_sasl_mechanism: Mechanism = Field(
+        "SCRAM-SHA-512",
+        description="Or `SCRAM-SHA-256`, `PLAIN`: how they sign in, where the protocol says that they do.",
+    )
+    kafka_user: str = Field("", description="Who signs in to the brokers.")
+    kafka_password: SecretStr = Field(SecretStr(""), description="With which password.")
+    kafka_ca_file: Path | None = Field(
+        None, description="Who may have signed the brokers' certificates, in PEM; empty: whom the system trusts."
+    )
     topic_prefix: str = Field("", description="Before every topic and group: several suites then share one broker.")
     database_url: str = Field(
         "postgresql://postgres@127.0.0.1:5432/{service}",
@@ -82,6 +98,23 @@ class Settings(BaseSettings):
         _upstreams(pairs)
         return pairs
 
+    @field_validator("kafka_ca_file")
+    @classmethod
+    def _authority(cls, file: Path | None) -> Path | None:
+        try:
+            trusting(file)
+        except OSError as error:
+            raise ValueError(f"{file} holds no certificates that can be read ({error})") from error
+        return file
+
+    @model_validator(mode="after")
+    def _signs_in_as_somebody(self) -> Self:
+        if self.kafka_security.signs_in and not (self.kafka_user and self.kafka_password.get_secret_value()):
+            raise ValueError(
+                f"kafka_security_protocol {self.kafka_security_protocol} needs KAFKA_USER and KAFKA_PASSWORD"
+            )
+        return self
+
     @field_validator("log_level")
     @classmethod
     def _level(cls, level: str) -> str:
@@ -98,6 +131,17 @@ class Settings(BaseSettings):
     def bootstrap(self) -> list[str]:
         """The brokers, one by one: aiokafka and FastStream split no lists."""
         return [host.strip() for host in self.kafka_bootstrap.split(",") if host.strip()]
+
+    @property
+    def kafka_security(self) -> Security:
+        """How the brokers are spoken to, for every client of them."""
+        return Security(
+            self.kafka_security_protocol,
+            self.kafka_sasl_mechanism,
+            self.kafka_user,
+            self.kafka_password,
+            self.kafka_ca_file,
+        )
 
     def database_of(self, service: str) -> str:
         """The address of this service's own database."""

@@ -103,7 +103,7 @@ def _words(topic: Topic, what: str, wanted: object, found: object) -> str:
 async def _main() -> None:
     settings = Settings()
     logs.setup(settings.log_level, settings.log_format, process="topics")
-    broker = KafkaBroker(settings.bootstrap, settings.topic_prefix)
+    broker = KafkaBroker(settings.bootstrap, settings.topic_prefix, security=settings.kafka_security)
     await broker.start()
     try:
         async with asyncio.timeout(PATIENCE_S):
