@@ -105,7 +105,7 @@ class NativeBackend:
         await self._servers.kafka.restart()
 
     async def freeze_broker(self) -> None:
-        self._freeze(self._servers.kafka)
+        await self._freeze(self._servers.kafka)
 
     async def thaw_broker(self) -> None:
         self._thaw(self._servers.kafka)
@@ -117,14 +117,14 @@ class NativeBackend:
         await self._servers.postgres.restart()
 
     async def freeze_postgres(self) -> None:
-        self._freeze(self._servers.postgres)
+        await self._freeze(self._servers.postgres)
 
     async def thaw_postgres(self) -> None:
         self._thaw(self._servers.postgres)
 
-    def _freeze(self, server: Kafka | Postgres) -> None:
+    async def _freeze(self, server: Kafka | Postgres) -> None:
         self._frozen.add(server)
-        server.freeze()
+        await server.freeze()
 
     def _thaw(self, server: Kafka | Postgres) -> None:
         server.thaw()

@@ -113,6 +113,21 @@ def signal_all(whom: Sequence[Identity], what: signal.Signals) -> None:
                 os.kill(who.pid, what)
 
 
+def stands_still(who: Identity) -> bool:
+    """Whether a stopped process does nothing more: a signal reaches its threads one by one, and each may finish a word."""
+    threads = Path(f"/proc/{who.pid}/task")
+    if not threads.is_dir():
+        return bool(psutil.Process(who.pid).status() == psutil.STATUS_STOPPED)
+    return all(_state_of(thread) in ("T", "t", "") for thread in threads.iterdir())
+
+
+def _state_of(thread: Path) -> str:
+    """The letter of `man proc`; empty for one that has ended."""
+    with contextlib.suppress(OSError):
+        return thread.joinpath("stat").read_text().rpartition(")")[2].split()[0]
+    return ""
+
+
 async def end(who: Identity, first: signal.Signals = signal.SIGTERM, patience_s: float = 10) -> None:
     """Ask, wait, and kill what does not go, with its children. A frozen process is woken, so that it can hear."""
     members = family(who)

@@ -24,11 +24,14 @@ from launcher.processes import (
     remember,
     signal_all,
     spawn,
+    stands_still,
+    wait_until,
 )
 
 START_TIMEOUT_S = 60.0
 START_ATTEMPTS = 3  # somebody else may take a free port between our look and the server's bind
 STOP_TIMEOUT_S = 20.0
+FROZEN_WITHIN_S = 20.0
 Say = Callable[[str], None]
 
 
@@ -97,9 +100,11 @@ class Server:
         await self.stop()
         await self.start()
 
-    def freeze(self) -> None:
+    async def freeze(self) -> None:
         """SIGSTOP: connections stay open and nothing answers. The parent first, so that it starts no more children."""
-        signal_all(family(self._who()), signal.SIGSTOP)
+        members = family(self._who())
+        signal_all(members, signal.SIGSTOP)
+        await wait_until(lambda: all(map(stands_still, members)), FROZEN_WITHIN_S)
 
     def thaw(self) -> None:
         signal_all(family(self._who()), signal.SIGCONT)
