@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from events.core import Event, Outcome, Refusal
 from events.envelope import Envelope, UnknownEvent, decode, encode
+from runtime.breath import breathing
 from runtime.ports import Delivery, Line, StreamRow, Transaction
 from runtime.streams import Kind
 
@@ -73,7 +74,7 @@ class Unit:
         """Lock these streams and know their states. Those already loaded are left as they are."""
         wanted = {kind.stream(number) for number in ids} - self._heads.keys()
         if wanted:
-            for stream, head in (await self.tx.lock(wanted)).items():
+            async for stream, head in breathing((await self.tx.lock(wanted)).items()):
                 await self.take(kind, stream, head)
 
     async def take(self, kind: Kind[S, C], stream: str, head: StreamRow) -> None:
@@ -215,7 +216,7 @@ class Unit:
             await self.tx.erase(stream)
         rewritten = self._changed | self._touched | self._postponed.keys()
         if rewritten:
-            await self.tx.append(self._lines, [self._head(stream) for stream in sorted(rewritten)])
+            await self.tx.append(self._lines, [self._head(stream) async for stream in breathing(sorted(rewritten))])
         for name, entries in self._index.items():
             await self.tx.index_put(name, entries)
         if self._settled:

@@ -19,6 +19,7 @@ from notifier.streams import PAGE, PERSON
 from notifier.worker import DueOne, fail, has_contact, notification_of
 from runtime import logs, telemetry
 from runtime.access import Access
+from runtime.breath import breathing
 from runtime.deliveries import Later, Refused, Result, Sent
 from runtime.ports import Clock, Delivery, Unavailable
 from runtime.unit import Cause, Unit
@@ -62,7 +63,7 @@ class Mailer:
         person = await _person(unit, composed.user)
         carries = [
             (one, known[carried.alert])
-            for carried in composed.carries
+            async for carried in breathing(composed.carries)
             if (one := await _still(unit, composed, carried, known[carried.alert], person)) is not None
         ]
         if carries:
@@ -118,7 +119,7 @@ class Mailer:
         await unit.load(PAGE, {page_number(one.alert, one.user) for one in composed.carries})
         known = await read_dossiers(unit, {one.alert for one in composed.carries})
         person = await _person(unit, composed.user)
-        for carried in composed.carries:
+        async for carried in breathing(composed.carries):
             cause = Cause(None, known[carried.alert].trace)
             attempted = (result, delivery.attempts, delivery.gate_timed_out)
             await self._settle_one(unit, composed, carried, person, attempted, next_at, cause)

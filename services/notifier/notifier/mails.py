@@ -23,6 +23,9 @@ from web.words import Tongue
 
 _: Final = words.gettext
 
+MOST_IN_FULL: Final = 250
+"""Alerts beyond these are named by number and summary alone: a mail of thousands must still be opened by a phone."""
+
 
 @dataclass(frozen=True)
 class Item:
@@ -72,9 +75,10 @@ class Writer:
     ) -> Mail:
         """The mail to `to`; `at` is its date, `is_repeat` says that it may have been taken before."""
         with words.speaking(tongue):
-            items = [self._item(letter.composed, one, known, names) for one, known in letter.carries]
-            subject = _subject(items)
-            values = {"items": items, "only": items[0], "subject": subject, "title": _title(items)}
+            items = [self._item(letter.composed, one, known, names) for one, known in letter.carries[:MOST_IN_FULL]]
+            subject, title = _subject(letter, items), _title(letter)
+            values = {"items": items, "only": items[0], "rest": _rest(letter), "subject": subject, "title": title}
+            values["list"] = f"{self._url}/alerts"
             kind = "page" if len(items) == 1 else "storm"
             text, html = self._render(f"{kind}.txt", values), self._render(f"{kind}.html", values)
         thread = self._thread(letter.carries[0][1]) if len(items) == 1 else None
@@ -100,7 +104,7 @@ class Writer:
         links = {action: self._answer(composed, one, known.alert, action) for action in AnswerAction}
         return Item(
             alert=known.alert,
-            summary=known.summary or _("Alert %(number)s") % {"number": known.alert},
+            summary=_summary(known),
             details=known.details,
             priority=known.priority.value,
             source_name=known.source_name,
@@ -123,18 +127,27 @@ class Writer:
         return self._templates.get_template(template).render(values)
 
 
-def _subject(items: Sequence[Item]) -> str:
+def _summary(known: Dossier) -> str:
+    return known.summary or _("Alert %(number)s") % {"number": known.alert}
+
+
+def _rest(letter: Letter) -> list[tuple[int, str]]:
+    """Number and summary of what is not named in full."""
+    return [(known.alert, one_line(_summary(known), 100)) for _one, known in letter.carries[MOST_IN_FULL:]]
+
+
+def _subject(letter: Letter, items: Sequence[Item]) -> str:
     if len(items) == 1:
         return one_line(f"[{items[0].priority}] {items[0].summary}", 200)
-    high = any(one.priority == Priority.HIGH.value for one in items)
-    return f"[{Priority.HIGH.value if high else Priority.LOW.value}] {_title(items)}"
+    high = any(known.priority is Priority.HIGH for _one, known in letter.carries)
+    return f"[{Priority.HIGH.value if high else Priority.LOW.value}] {_title(letter)}"
 
 
-def _title(items: Sequence[Item]) -> str:
-    sources = {one.source_name for one in items if one.source_name}
+def _title(letter: Letter) -> str:
+    sources, count = {known.source_name for _one, known in letter.carries if known.source_name}, len(letter.carries)
     if len(sources) == 1:
-        return _("%(count)s more alerts from %(source)s") % {"count": len(items), "source": one_line(sources.pop(), 80)}
-    return _("%(count)s more alerts") % {"count": len(items)}
+        return _("%(count)s more alerts from %(source)s") % {"count": count, "source": one_line(sources.pop(), 80)}
+    return _("%(count)s more alerts") % {"count": count}
 
 
 def _templates() -> Environment:

@@ -14,6 +14,7 @@ from notifier.domain.dossier import Dossier
 from notifier.domain.page import Ask, Demand, Park, Parked, Route, lack, routes
 from notifier.domain.reach import Forget, Forgotten, Introduce, Reachable, State, Unknown
 from notifier.streams import PAGE, PERSON
+from runtime.breath import breathing
 from runtime.unit import NO_CAUSE, Cause, Unit
 
 DOSSIERS: Final = "alert"
@@ -44,7 +45,10 @@ async def read_dossiers(unit: Unit, alerts: Iterable[int]) -> dict[int, Dossier]
     """What we believe of these alerts, unknown ones included."""
     wanted = set(alerts)
     texts = await unit.index(DOSSIERS, map(str, wanted))
-    return {alert: dossiers.load(texts[str(alert)]) if str(alert) in texts else Dossier(alert) for alert in wanted}
+    return {
+        alert: dossiers.load(texts[str(alert)]) if str(alert) in texts else Dossier(alert)
+        async for alert in breathing(wanted)
+    }
 
 
 async def open_dossiers(unit: Unit, alerts: Iterable[int]) -> dict[int, Dossier]:
@@ -67,7 +71,7 @@ async def plan(unit: Unit, known: dict[int, Dossier], wishes: Sequence[Wish], mi
     people = await _people(unit, {wish.user for wish in wishes})
     await unit.load(PAGE, {page_number(wish.alert, wish.user) for wish in wishes})
     fresh = await _fresh_ids(unit, people, wishes)
-    for wish in wishes:
+    async for wish in breathing(wishes):
         _plan_one(unit, known[wish.alert], wish, people[wish.user], fresh, minute)
         known[wish.alert] = known[wish.alert].told(wish.user, wish.cause.traceparent)
 

@@ -8,5 +8,5 @@ from runtime.streams import Kind
 
 PERSON: Final = Kind("reach", REACH.name, reach.reach, reach.State)
 PAGE: Final = Kind("page", NOTIFICATIONS.name, page.page, page.State)
-WINDOW: Final = Kind("window", NOTIFICATIONS.name, window.window, window.State)
+WINDOW: Final = Kind("window", NOTIFICATIONS.name, window.window, window.State, state_rev=2)
 KINDS: Final = (PERSON, PAGE, WINDOW)

@@ -47,6 +47,7 @@ from notifier.planning import (
 )
 from notifier.reactions import demands
 from notifier.streams import PAGE, PERSON, WINDOW
+from runtime.breath import breathing
 from runtime.ports import Delivery
 from runtime.records import Received
 from runtime.ticks import Due
@@ -109,12 +110,12 @@ class Worker:
 
     async def _into_windows(self, unit: Unit, wanted: Sequence["DueOne"], known: dict[int, Dossier]) -> None:
         await unit.load(WINDOW, {one.window for one in wanted})
-        for one, message in zip(wanted, await unit.draw("message", len(wanted)), strict=True):
+        async for one, message in breathing(zip(wanted, await unit.draw("message", len(wanted)), strict=True)):
             cause = Cause(None, known[one.alert].trace)
             carried = Carried(notification=one.notification.id, alert=one.alert, user=one.user)
             tell = window.Tell(one.notification.source, one.notification.contact, carried, message, unit.at, self.storm)
             for event in _decided(unit.decide(WINDOW, one.window, tell, cause)):
-                _passed_on(unit, event, cause)
+                await _passed_on(unit, event, cause)
 
 
 # -- alerts
@@ -228,12 +229,12 @@ async def _close_windows(unit: Unit, numbers: Sequence[str]) -> None:
         alive = frozenset(one.notification for one in held[number] if _is_alive(unit, one, known[one.alert]))
         cause = Cause(None, next((known[one.alert].trace for one in held[number]), None))
         for event in _decided(unit.decide(WINDOW, number, window.Close(alive, message, unit.at), cause)):
-            _passed_on(unit, event, cause)
+            await _passed_on(unit, event, cause)
 
 
 def _held(unit: Unit, number: str) -> tuple[Carried, ...]:
     state = unit.state(WINDOW, number)
-    return state.held if isinstance(state, window.Open) else ()
+    return tuple(state.held.values()) if isinstance(state, window.Open) else ()
 
 
 def _is_alive(unit: Unit, carried: Carried, known: Dossier) -> bool:
@@ -255,14 +256,14 @@ def notification_of(unit: Unit, page: str, number: int) -> Notification | None:
     return state.notification(number) if isinstance(state, Paging) else None
 
 
-def _passed_on(unit: Unit, event: object, cause: Cause) -> None:
+async def _passed_on(unit: Unit, event: object, cause: Cause) -> None:
     """What a window decided, told to the pages; a message that is composed is on its way."""
     match event:
         case MessageHeld(held=held, until=until):
             unit.decide(PAGE, page_number(held.alert, held.user), Hold(held.notification, until, unit.at), cause)
         case MessageComposed(message=message, carries=carries):
             lane = FIRST_PAGES if _is_first_page(unit, event) else ALL_OTHERS
-            for one in carries:
+            async for one in breathing(carries):
                 unit.decide(PAGE, page_number(one.alert, one.user), Dispatch(one.notification, message, unit.at), cause)
             unit.deliver(delivery_of(event, lane))
         case _:

@@ -8,7 +8,7 @@ from events.notifier import Carried, MessageComposed, Method
 from events.shared import Link, Priority
 from notifier.domain.dossier import Dossier
 from notifier.domain.page import Notification, Underway
-from notifier.mails import Letter, Writer
+from notifier.mails import MOST_IN_FULL, Letter, Writer
 from web.session import Answer, AnswerLinks
 from web.session import AnswerAction as LinkAction
 from web.words import Tongue
@@ -121,6 +121,25 @@ class TestAStorm:
 
     def test_it_belongs_to_no_alert_s_thread(self) -> None:
         assert written(known(1), known(2)).thread is None
+
+
+class TestAStormOfThousands:
+    many = tuple(known(number) for number in range(1, 4001))
+
+    def test_every_alert_is_named_though_not_each_in_full(self) -> None:
+        mail = written(*self.many)
+        for body in (mail.text, mail.html):
+            assert all(f"Disk {number} is full" in body for number in (1, MOST_IN_FULL, MOST_IN_FULL + 1, 4000))
+        assert mail.text.count("Accept") == MOST_IN_FULL
+        assert mail.subject == "[HIGH] 4000 more alerts from Disks"
+
+    def test_a_phone_can_open_it(self) -> None:
+        assert len(written(*self.many).html) < 1_000_000
+
+    def test_one_high_alert_among_those_named_last_makes_it_high(self) -> None:
+        quiet = [replace(one, priority=Priority.LOW) for one in self.many]
+        assert written(*quiet).subject.startswith("[LOW]")
+        assert written(*quiet[:-1], self.many[-1]).subject.startswith("[HIGH]")
 
 
 def test_a_test_mail_says_what_it_is() -> None:

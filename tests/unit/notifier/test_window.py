@@ -122,7 +122,7 @@ def nights(draw: st.DrawFn) -> list[Command]:
     for number, seconds in enumerate(times):
         due = due_at(state)
         if due is not None and due <= at(seconds) and draw(st.booleans()):
-            held = state.held if isinstance(state, Open) else ()
+            held = state.held.values() if isinstance(state, Open) else ()
             alive = frozenset(one.notification for one in held if draw(st.booleans()))
             commands.append(Close(alive, 5000 + number, max(due, at(seconds))))
             state = run(commands)[0]
@@ -153,7 +153,7 @@ class TestLaws:
         answered = {
             one.notification for event in history if isinstance(event, MessageHeld) for one in [event.held]
         } - set(told)
-        held = {one.notification for one in state.held} if isinstance(state, Open) else set()
+        held = set(state.held) if isinstance(state, Open) else set()
         asked = {command.carried.notification for command in night if isinstance(command, Tell)}
         assert set(told) | answered == asked
         assert held <= answered

@@ -6,7 +6,7 @@ Open  --Tell: all others--> Open, held until the end
 Open  --Close at the end--> Quiet, with one message that names all the held ones which still matter
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -44,13 +44,13 @@ class Quiet:
 
 @dataclass(frozen=True)
 class Open:
-    """`composed` messages went since the window opened; `held` waits for its end."""
+    """`composed` messages went since the window opened; `held`, by notification, waits for its end: it may be thousands."""
 
     source: int | None
     contact: int
     ends_at: datetime
     composed: int
-    held: tuple[Carried, ...] = ()
+    held: dict[int, Carried] = field(default_factory=dict)
 
 
 State = Quiet | Open
@@ -61,9 +61,9 @@ def decide(state: State, command: Command) -> list[Event]:
     match state, command:
         case Quiet(), Tell():
             return [_composed(command, place=1, ends_at=command.at + command.length)]
-        case Open(), Tell(carried=carried) if carried in state.held:
+        case Open(), Tell(carried=carried) if carried.notification in state.held:
             return []
-        case Open(held=()), Tell(at=at) if at >= state.ends_at:
+        case Open(), Tell(at=at) if at >= state.ends_at and not state.held:
             closed = MessageWindowClosed(contact=state.contact, source=state.source, at=at)
             return [closed, _composed(command, place=1, ends_at=at + command.length)]
         case Open(), Tell(at=at) if at < state.ends_at and state.composed < MOST_AT_ONCE:
@@ -83,9 +83,10 @@ def evolve(state: State, event: Event) -> State:
         case Open(), MessageComposed(place=place) if place:
             return replace(state, composed=place)
         case Open(), MessageComposed(carries=carries):
-            return replace(state, held=tuple(one for one in state.held if one not in carries))
+            told = {one.notification for one in carries}
+            return replace(state, held={number: one for number, one in state.held.items() if number not in told})
         case Open(), MessageHeld(held=held):
-            return replace(state, held=(*state.held, held))
+            return replace(state, held={**state.held, held.notification: held})
         case Open(), MessageWindowClosed():
             return Quiet()
         case _:
@@ -111,7 +112,7 @@ def _composed(command: Tell, place: int, ends_at: datetime) -> MessageComposed:
 
 def _closing(state: Open, alive: frozenset[int], message: int, at: datetime) -> list[Event]:
     """What was answered while it waited is not named; when nothing remains, no message goes."""
-    rest = tuple(one for one in state.held if one.notification in alive)
+    rest = tuple(one for number, one in state.held.items() if number in alive)
     closed = MessageWindowClosed(contact=state.contact, source=state.source, at=at)
     if not rest:
         return [closed]
