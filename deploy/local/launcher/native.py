@@ -23,20 +23,21 @@ import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from launcher import jars
+from launcher import external, jars
 from launcher.processes import clean_environment, free_port
 from launcher.server import PortTaken, Say, Server, ServerFailed, is_listening, read_port, silent, write_port
 
 
 class Kafka(Server):
-    """One broker that is its own controller. `bootstrap` is "127.0.0.1:PORT"."""
+    """One broker that is its own controller. `bootstrap` is "127.0.0.1:PORT"; `door` lets other machines read."""
 
     name = "kafka"
     stop_signal = signal.SIGTERM
 
-    def __init__(self, data_dir: Path, heap_mb: int = 512) -> None:
+    def __init__(self, data_dir: Path, heap_mb: int = 512, door: external.Listener | None = None) -> None:
         super().__init__(data_dir)
         self.folder = self.data_dir / "kafka"
+        self.door = door
         self.output = self.log.with_suffix(".out")  # what the JVM itself says; the broker's own log rolls
         self.heap_mb = heap_mb
         self._controller_port = 0
@@ -57,17 +58,19 @@ class Kafka(Server):
             await asyncio.to_thread(self._format)
 
     def _format(self) -> None:
+        done = _run([_java(), "-XX:TieredStopAtLevel=1", "-cp", self._class_path(), *self._format_command()])
+        if done.returncode:
+            raise ServerFailed(f"Kafka's data folder could not be made in {self.folder}:\n{_tail(done.stdout)}")
+
+    def _format_command(self) -> list[str | Path]:
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        tool: list[str | Path] = [
+        return [
             "kafka.tools.StorageTool",
             "format",
             f"--cluster-id={cluster}",  # one word: one id in 64 begins with a dash
             "-c",
             self.folder / "server.properties",
         ]
-        done = _run([_java(), "-XX:TieredStopAtLevel=1", "-cp", self._class_path(), *tool])
-        if done.returncode:
-            raise ServerFailed(f"Kafka's data folder could not be made in {self.folder}:\n{_tail(done.stdout)}")
 
     def _allocate(self) -> None:
         super()._allocate()
@@ -104,8 +107,10 @@ class Kafka(Server):
             "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
             "log.dirs": str(self.folder / "data"),
         }
+        if self.door is not None:
+            settings = external.together(settings, self.door.settings(f":{self.door.port}"))
         lines = (f"{name}={value}\n" for name, value in settings.items())
-        (self.folder / "server.properties").write_text("".join(lines))
+        write_private(self.folder / "server.properties", "".join(lines))
 
     def _cluster_id(self) -> str:
         lines = (self.folder / "data" / "meta.properties").read_text().splitlines()
@@ -206,8 +211,8 @@ class Postgres(Server):
 class Servers:
     """Kafka and Postgres of one data folder, started and stopped together."""
 
-    def __init__(self, data_dir: Path, say: Say = silent) -> None:
-        self.kafka = Kafka(data_dir)
+    def __init__(self, data_dir: Path, say: Say = silent, door: external.Listener | None = None) -> None:
+        self.kafka = Kafka(data_dir, door=door)
         self.postgres = Postgres(data_dir)
         self._say = say
 

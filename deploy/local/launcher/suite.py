@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from launcher.external import Listener, WrongListener, listener_of
 from launcher.processes import INHERITED
 
 # What a user may wish for; everything else that a process reads is decided here.
 PASSED_ON = ("MINUTE_S", "STORM_WINDOW_S", "MAIL_FROM", "OTLP_ENDPOINT", "LOG_LEVEL", "LOG_FORMAT")
-WISHES = ("PORT", "DATA_DIR", "SMTP_URL", "LAYOUT", "HTTP_HOST", "PUBLIC_URL", "BACKEND", *PASSED_ON)
 
 DEMO_EMAIL = "ada@example.org"
 
@@ -50,6 +50,7 @@ class Suite:
     layout: str = "two"
     host: str = "127.0.0.1"
     address: str = ""
+    door: Listener | None = None
     passed_on: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -76,11 +77,15 @@ class Suite:
             "HTTP_HOST": self.host,
             "PUBLIC_URL": self.address,
         }
-        return given | dict(self.passed_on)
+        return given | (_door_wishes(self.door) if self.door else {}) | dict(self.passed_on)
 
 
 def suite_of(environment: Mapping[str, str]) -> Suite:
     """Read the wishes. Raises WrongWish."""
+    try:
+        door = listener_of(environment)
+    except WrongListener as wrong:
+        raise WrongWish(str(wrong)) from wrong
     if environment.get("BACKEND", "native") != "native":
         raise WrongWish("`make up` runs its servers natively: leave BACKEND unset (tests know BACKEND=docker).")
     layout = environment.get("LAYOUT") or "two"
@@ -93,8 +98,18 @@ def suite_of(environment: Mapping[str, str]) -> Suite:
         layout=layout,
         host=environment.get("HTTP_HOST") or "127.0.0.1",
         address=environment.get("PUBLIC_URL", "").rstrip("/"),
+        door=door,
         passed_on={name: environment[name] for name in PASSED_ON if environment.get(name)},
     )
+
+
+def _door_wishes(door: Listener) -> dict[str, str]:
+    return {
+        "EXTERNAL_LISTENER": f"{door.host}:{door.port}",
+        "EXTERNAL_CERTIFICATE": door.certificate,
+        "EXTERNAL_USER": door.user,
+        "EXTERNAL_PASSWORD": door.password,
+    }
 
 
 def _port(text: str) -> int:

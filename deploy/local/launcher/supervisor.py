@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from launcher import seed
+from aiokafka.errors import KafkaError
+
+from launcher import external, seed
 from launcher.native import Servers
 from launcher.processes import clean_environment, identify, remember
 from launcher.progress import Progress
@@ -55,7 +57,7 @@ class Supervisor:
         self._programs = programs
         self._say = say
         self._secrets = secrets_of(suite.data_dir)
-        self._servers = Servers(suite.data_dir, say)
+        self._servers = Servers(suite.data_dir, say, suite.door)
         self._sink = None if suite.smtp_url else MailSink(suite.data_dir)
         self._http = {plan.name: reserve(suite.data_dir, f"{plan.name}.http") for plan in suite.plans}
         self._ops = {plan.name: reserve(suite.data_dir, f"{plan.name}.ops") for plan in suite.plans}
@@ -93,6 +95,15 @@ class Supervisor:
     async def _start_broker(self) -> None:
         await self._timed("Kafka", self._servers.kafka)
         await self._step("topics", self._programs.topics)
+        if self.suite.door is not None:
+            await self._open_door(self.suite.door)
+
+    async def _open_door(self, door: external.Listener) -> None:
+        try:
+            await external.grant(self._servers.bootstrap, door.user)
+        except KafkaError as refused:
+            raise ServerFailed(f"Kafka does not let {door.user} read: {refused}") from refused
+        self._say(f"others read the event stream at {door.host}:{door.port}")
 
     async def _start_database(self) -> None:
         await self._timed("Postgres", self._servers.postgres)
