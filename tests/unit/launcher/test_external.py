@@ -44,7 +44,7 @@ def test_it_survives_the_way_to_the_supervisor(wish: dict[str, str]) -> None:
         ("EXTERNAL_LISTENER", "kafka.example.org:0"),
         ("EXTERNAL_LISTENER", "kafka,other:9094"),
         ("EXTERNAL_CERTIFICATE", "/nowhere/kafka.pem"),
-        ("EXTERNAL_CERTIFICATE", __file__),
+        ("EXTERNAL_CERTIFICATE", pytest.__file__),
         ("EXTERNAL_USER", ""),
         ("EXTERNAL_USER", 'x="y"'),
         ("EXTERNAL_PASSWORD", ""),
