@@ -62,6 +62,22 @@ class ServiceStatusChanged(ServiceEvent):
     by: Actor | None = None
 
 
+class ServiceCause(Value):
+    """What bears on a service's status; exactly one of the three is named."""
+
+    status: ServiceStatus
+    incident: int | None = None
+    alert: int | None = None
+    maintenance: int | None = None
+
+
+class ServiceCausesChanged(ServiceEvent):
+    """All that bears on the service's status from now on; `service.status_changed` follows when that shows."""
+
+    manual: ServiceStatus = Field(description="What it is when nothing else bears on it: as people set it.")
+    causes: tuple[ServiceCause, ...] = ()
+
+
 class ServiceDeleted(ServiceEvent):
     """The service is gone, from pages and incidents too."""
 
@@ -181,6 +197,7 @@ class IncidentCreated(IncidentEvent):
     action: int | None = Field(default=None, description="The alert action that opened it.")
     template: int | None = None
     began_at: AwareDatetime = Field(description="When it began for users; may lie in the past.")
+    said_at: AwareDatetime | None = Field(default=None, description="When this was said, where it was recorded later.")
     by: Actor
 
 
@@ -198,9 +215,10 @@ class IncidentUpdated(IncidentEvent):
 
 
 class IncidentLinked(IncidentEvent):
-    """This alert belongs to it."""
+    """This alert belongs to it; with `action` the alert's action holds it open until the alert is over."""
 
     alert: int
+    action: int | None = None
     by: Actor
 
 
@@ -208,6 +226,14 @@ class IncidentUnlinked(IncidentEvent):
     """This alert does not belong to it after all."""
 
     alert: int
+    by: Actor
+
+
+class IncidentReleased(IncidentEvent):
+    """The alert's action holds it open no more; the alert stays linked."""
+
+    alert: int
+    action: int
     by: Actor
 
 
@@ -324,6 +350,7 @@ class SubscriptionRemoved(SubscriptionEvent):
 
     user: int | None = None
     team: int | None = None
+    left: bool = Field(default=False, description="The user left by their own wish.")
     by: int | None = None
 
 

@@ -1,7 +1,13 @@
-"""Our kinds of streams, as the ledger keeps them."""
+"""The kinds of streams that statuspage decides on, by name, topic and decider."""
 
-from typing import Any, Final
-
+from events.topics import STATUSPAGES
 from runtime.streams import Kind
+from statuspage.domain import maintenance, service, template
 
-KINDS: Final[tuple[Kind[Any, Any], ...]] = ()
+SERVICE: Kind[service.State, service.Command] = Kind("service", STATUSPAGES.name, service.service, service.State)
+TEMPLATE: Kind[template.State, template.Command] = Kind("template", STATUSPAGES.name, template.template, template.State)
+MAINTENANCE: Kind[maintenance.State, maintenance.Command] = Kind(
+    "maintenance", STATUSPAGES.name, maintenance.maintenance, maintenance.State
+)
+
+KINDS = (SERVICE, TEMPLATE, MAINTENANCE)
