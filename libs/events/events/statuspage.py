@@ -409,6 +409,7 @@ class StatuspageChanged(StatuspageEvent):
     announcement_on_page: bool = False
     teams: tuple[int, ...] = ()
     created: bool = False
+    group: int | None = Field(default=None, description="The group that this change was about.")
 
 
 class StatuspageDeleted(StatuspageEvent):
@@ -437,6 +438,14 @@ class SubscriberAsked(SubscriberEvent):
     locale: str = "en-GB"
     services: tuple[int, ...] = Field(default=(), description="Only these; none: everything on the page.")
     imported: bool = Field(default=False, description="Confirmed elsewhere: nothing is asked.")
+    mail: int | None = Field(default=None, description="The number of the mail that asks them.")
+
+
+class SubscriberReminded(SubscriberEvent):
+    """The mail with their link goes once more: a day passed without an answer (`by_time`), or they asked again."""
+
+    mail: int
+    by_time: bool = False
 
 
 class SubscriberConfirmed(SubscriberEvent):
