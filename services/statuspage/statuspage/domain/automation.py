@@ -11,6 +11,7 @@ from datetime import datetime
 
 from events.core import Decider, Event
 from events.statuspage import AutomationApplied, AutomationRefused, ServiceStatus
+from statuspage.domain.uptime import worst
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,18 @@ Command = Apply | Close | Refuse
 
 @dataclass(frozen=True)
 class Held:
-    """What one action did for the alert: its services and its incident."""
+    """What one action did for the alert: its services, what it said of them, and its incident."""
 
     action: int
     services: tuple[int, ...] = ()
+    status: ServiceStatus | None = None
     incident: int | None = None
     is_closed: bool = False
+
+    @property
+    def sets_status(self) -> bool:
+        """By itself: an incident says what it does to its services."""
+        return not self.is_closed and self.incident is None
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,16 @@ class Book:
 
     def of(self, action: int) -> Held:
         return next((held for held in self.held if held.action == action), Held(action))
+
+    def bears_on(self, service: int, besides: int | None = None) -> ServiceStatus | None:
+        """The worst that this alert's open actions say of a service outside of incidents, but for the action `besides`."""
+        return worst(
+            [
+                held.status
+                for held in self.held
+                if held.status and service in held.services and held.action != besides and held.sets_status
+            ]
+        )
 
 
 State = Book
@@ -111,10 +128,11 @@ def evolve(state: State, event: Event) -> State:
     match event:
         case AutomationApplied(run=run, action=action, resolved=True):
             return _with(state, run, replace(state.of(action), is_closed=True))
-        case AutomationApplied(run=run, action=action, services=services, incident=incident):
+        case AutomationApplied(run=run, action=action, services=services, service_status=status, incident=incident):
             held = state.of(action)
             both = tuple(dict.fromkeys((*held.services, *services)))
-            return _with(state, run, replace(held, services=both, incident=held.incident or incident))
+            known = replace(held, services=both, status=status, incident=held.incident or incident)
+            return _with(state, run, known)
         case AutomationRefused(run=run):
             return replace(state, answered=(*state.answered, run))
         case _:

@@ -25,24 +25,12 @@ from events.statuspage import (
     IncidentUpdated,
     ServiceStatus,
 )
+from statuspage.domain.uptime import worst
 
 MOST_WORDS: Final = 500
 """How many updates one incident may have: each carries the whole history along."""
 
 MOST_ALERTS: Final = 1000
-
-SEVERITY: Final = {
-    status: rank
-    for rank, status in enumerate(
-        (
-            ServiceStatus.OPERATIONAL,
-            ServiceStatus.UNDER_MAINTENANCE,
-            ServiceStatus.DEGRADED,
-            ServiceStatus.PARTIAL_OUTAGE,
-            ServiceStatus.MAJOR_OUTAGE,
-        )
-    )
-}
 
 
 # -- commands
@@ -349,11 +337,12 @@ def _released(story: Story, release: Release) -> Outcome:
 
 def worst_of(one: Iterable[Affected], other: Iterable[Affected]) -> tuple[Affected, ...]:
     """Each service once, in the order met, with the worse of its impacts."""
-    worst: dict[int, ServiceStatus] = {}
+    impacts: dict[int, list[ServiceStatus]] = {}
     for affected in (*one, *other):
-        known = worst.get(affected.service, affected.impact)
-        worst[affected.service] = max(known, affected.impact, key=SEVERITY.__getitem__)
-    return tuple(Affected(service=service, impact=impact) for service, impact in worst.items())
+        impacts.setdefault(affected.service, []).append(affected.impact)
+    return tuple(
+        Affected(service=service, impact=worst(met) or ServiceStatus.OPERATIONAL) for service, met in impacts.items()
+    )
 
 
 # -- links
