@@ -10,6 +10,7 @@ from escalator import api, pages
 from escalator.api import Desk
 from escalator.indexes import reindex
 from escalator.pages import Front
+from escalator.planning import FirstPlans
 from escalator.policies import Policies
 from escalator.projection import Sources, Staff
 from escalator.references import References
@@ -84,7 +85,7 @@ def worker_parts(shell: Shell) -> Sequence[Part]:
     )
     reader = Deciding(shell, reader=WORKER, topics=(ALERTS.name,), react=worker.react)
     ticks = Ticks(shell, worker.tick, Gate(shell, WORKER, (ALERTS.name,)))
-    return [shell.relay, Restore(shell, OWN_TOPICS), Wakes(shell), tail, reader, ticks]
+    return [shell.relay, Restore(shell, OWN_TOPICS), Wakes(shell), tail, reader, ticks, FirstPlans(shell)]
 
 
 def worker_role(shell: Shell) -> Role:

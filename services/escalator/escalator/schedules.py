@@ -7,8 +7,9 @@ from escalator import indexes
 from escalator.bodies import ScheduleBody, ShiftBody, ids
 from escalator.domain.schedule import AddOverride, Delete, Kept, RemoveOverride, Set
 from escalator.lookup import every_policy, schedules_of, versions_of
+from escalator.planning import plan
 from escalator.references import References, owners, users_of_layers, users_of_shifts
-from escalator.streams import SCHEDULE
+from escalator.streams import SCHEDULE, SHIFTS
 from events.accounts import Role
 from events.core import Refusal
 from events.escalator import Override, ScheduleChanged, ScheduleType
@@ -55,7 +56,8 @@ class Schedules:
         async def work(unit: Unit) -> ScheduleChanged:
             [schedule] = await unit.draw("schedule")
             unit.fresh(SCHEDULE, schedule)
-            return _set(unit, _schedule_of(schedule, body, timezone, kind, unit.at))
+            unit.fresh(SHIFTS, schedule)
+            return await _set(unit, _schedule_of(schedule, body, timezone, kind, unit.at))
 
         return await self._shell.do(work)
 
@@ -68,7 +70,7 @@ class Schedules:
 
         async def work(unit: Unit) -> ScheduleChanged:
             await unit.load(SCHEDULE, [schedule])
-            return _set(unit, _schedule_of(schedule, body, timezone, kind, unit.at))
+            return await _set(unit, _schedule_of(schedule, body, timezone, kind, unit.at))
 
         return await self._shell.do(work)
 
@@ -83,6 +85,7 @@ class Schedules:
                 raise Refused(Refusal("IN_USE", f"Escalation policies use this schedule: {', '.join(used)}"))
             granted(unit.decide(SCHEDULE, schedule, Delete(unit.at)))
             unit.put(indexes.SCHEDULES, {indexes.padded(schedule): None})
+            await plan(unit, [schedule])
 
         await self._shell.do(work)
 
@@ -98,6 +101,7 @@ class Schedules:
             [number] = await unit.draw("override")
             override = Override(override=number, by=caller.user, user=body.user.id, start=body.start, end=body.end)
             granted(unit.decide(SCHEDULE, schedule, AddOverride(override, unit.at)))
+            await plan(unit, [schedule])
             return _now(unit, schedule)
 
         return await self._shell.do(work)
@@ -112,6 +116,7 @@ class Schedules:
         async def work(unit: Unit) -> None:
             await unit.load(SCHEDULE, [schedule])
             granted(unit.decide(SCHEDULE, schedule, RemoveOverride(number, unit.at)))
+            await plan(unit, [schedule])
 
         await self._shell.do(work)
 
@@ -133,9 +138,10 @@ def _says_type(body: ScheduleBody) -> bool:
     return body.type is not None or bool(body.shifts) or bool(body.schedule_layers)
 
 
-def _set(unit: Unit, schedule: ScheduleChanged) -> ScheduleChanged:
+async def _set(unit: Unit, schedule: ScheduleChanged) -> ScheduleChanged:
     granted(unit.decide(SCHEDULE, schedule.schedule, Set(schedule)))
     unit.put(indexes.SCHEDULES, {indexes.padded(schedule.schedule): schedule.name})
+    await plan(unit, [schedule.schedule])
     return _now(unit, schedule.schedule)
 
 

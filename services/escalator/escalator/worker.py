@@ -10,10 +10,11 @@ from escalator import indexes
 from escalator.domain import policy as policies
 from escalator.domain.escalation import Idle, Plan, State, Tick, World
 from escalator.lookup import looked_up
+from escalator.planning import plan
 from escalator.projection import Staff
 from escalator.reactions import needs, reaction
 from escalator.roster import Seen, roster
-from escalator.streams import ESCALATION, POLICY
+from escalator.streams import ESCALATION, POLICY, SHIFTS
 from events.escalator import Target
 from runtime.gate import GatePassed, GateTimedOut
 from runtime.records import Received
@@ -55,7 +56,8 @@ class Worker:
                 unit.decide(ESCALATION, alert, command, Cause.of(envelope))
 
     async def tick(self, unit: Unit, due: Due, verdict: GatePassed | GateTimedOut) -> None:
-        """Escalations whose patience is spent."""
+        """Escalations whose patience is spent, and shifts ahead that are to be planned further."""
+        await plan(unit, [int(number) for kind, number in due if kind is SHIFTS])
         alerts = {int(number) for kind, number in due if kind is ESCALATION}
         world = await self._world(unit, alerts)
         for alert in sorted(alerts):
