@@ -120,6 +120,24 @@ class Expired:
     answer: Answer
 
 
+class SubscriberLinks:
+    """Makes and reads the tokens in mails to public subscribers. They do not age: an old mail's link must still end it."""
+
+    def __init__(self, secret_key: str) -> None:
+        self._signer = _signer(secret_key, "alarum.subscriber")
+
+    def token(self, subscriber: int) -> str:
+        return _text(self._signer.dumps(subscriber))
+
+    def read(self, token: str) -> int | None:
+        """The subscriber; None for anything forged or torn."""
+        match _load(self._signer, token):
+            case int(subscriber):
+                return subscriber
+            case _:
+                return None
+
+
 def safe_next(target: str | None, otherwise: str = "/alerts") -> str:
     """Where to go after signing in: a path of this site only, never somebody else's."""
     if not target or not target.startswith("/") or target.startswith(("//", "/\\")) or _has_control(target):
