@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import AwareDatetime, Field
 
-from events.core import Event
-from events.shared import Actor
+from events.core import Event, Value
+from events.shared import Actor, Link, Priority
 
 # -- configuration
 
@@ -94,6 +94,35 @@ class RunEvent(Event):
         return f"alert-{self.alert}"
 
 
+class AlertPicture(Value):
+    """The alert as it stood at the trigger: what the other tool is told, however late it can be reached."""
+
+    summary: str = ""
+    details: str = ""
+    status: str = Field(default="PENDING", description="PENDING, ACCEPTED or RESOLVED")
+    priority: Priority = Priority.HIGH
+    severity: int | None = None
+    alert_key: str | None = None
+    source: int | None = None
+    source_name: str = ""
+    policy: int | None = None
+    policy_name: str = ""
+    assignee: int | None = Field(default=None, description="The user who accepted it, or to whom it was handed.")
+    links: tuple[Link, ...] = ()
+    labels: dict[str, str] = Field(default_factory=dict)
+    reported_at: AwareDatetime | None = None
+
+
+class ActionPlanned(RunEvent):
+    """A trigger that needs patience was met: at `due_at` the action is queued, or skipped with a reason."""
+
+    action: int
+    name: str = ""
+    trigger: str
+    trigger_id: str
+    due_at: AwareDatetime
+
+
 class ActionQueued(RunEvent):
     """An action is to run because of this trigger; it runs when those before it have ended."""
 
@@ -103,7 +132,10 @@ class ActionQueued(RunEvent):
     type: str
     connector: int | None = None
     trigger: str = Field(description="alert-created …, or `manual`.")
-    trigger_id: str = Field(description="The event that triggered it, `alert-42@1`; with the action it is unique.")
+    trigger_id: str = Field(
+        description="The event that triggered it, `alert-42@1`; with action and trigger it is unique."
+    )
+    picture: AlertPicture = Field(default=AlertPicture(), description="Of the alert, as it stood.")
     params: dict[str, Any] = Field(default_factory=dict, description="Of the action, as they stood.")
     cell: str | None = None
     by: Actor | None = Field(default=None, description="Who pressed the button, for a manual run.")

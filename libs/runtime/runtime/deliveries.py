@@ -27,9 +27,11 @@ LONGEST_PAUSE_S = 10.0
 
 @dataclass(frozen=True)
 class Sent:
-    """The other side took it; `reply` are its words."""
+    """The other side took it; `reply` are its words, `reference` its id of what came of it, `link` where that is seen."""
 
     reply: str = ""
+    link: str | None = None
+    reference: str | None = None
 
 
 @dataclass(frozen=True)
