@@ -1,61 +1,97 @@
-"""Which parameters are secrets: in come parameters as people write them, out come those for events and those for the vault.
+"""Which parameters are secret or personal: in come parameters as people write them, out come those for events and those
+for the vault.
 
-    split("webhook", params) -> (plain, secret)          joined(plain, secret) -> params
-
-`plain` has MASK where a secret was part of a text. A cell holds the secret part as a JSON object.
+    filled(given, plain, kept) -> params        what was left out or masked is as it was
+    split(params) -> (plain, kept)              `plain` goes into the event, `kept` is sealed in the cell, as JSON
+    joined(plain, kept) -> params               for those who call the tool: everything
+    shown(plain, kept) -> params                for those who read it back: no secrets
 """
 
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
+from channels.mail import mask
+from events.core import Refusal
+
 MASK: Final = "***"
-SIGNING_SECRET: Final = "signingSecret"
-USERINFO: Final = "userinfo"
-HEADERS: Final = "headers"
-
-SECRETS: Final[Mapping[str, tuple[str, ...]]] = {
-    "jira": ("password",),
-    "slack": ("botToken", SIGNING_SECRET),
-}
-"""Of connectors, by type: parameters that are secret as a whole."""
-
+SIGNING: Final = "signingSecret"
+CREDENTIALS: Final = ("password", "botToken")
+"""What is sent to the tool to prove who calls; a signing secret never leaves us."""
+SECRETS: Final = (*CREDENTIALS, SIGNING)
+ADDRESSES: Final = ("url", "apiUrl", "webhookUrl")
 TELLING: Final = ("auth", "cookie", "credential", "key", "pass", "secret", "signature", "token")
 """A header whose name holds one of these has a secret for its value."""
 
-Params = dict[str, Any]
+Params = Mapping[str, Any]
 
 
-def split_connector(kind: str, params: Params) -> tuple[Params, Params]:
-    """(what events may say, what only the vault may hold)."""
-    secret = {name: params[name] for name in SECRETS.get(kind, ()) if params.get(name)}
-    return {name: value for name, value in params.items() if name not in SECRETS.get(kind, ())}, secret
+def split(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(what events may say, with masks; what only the vault may hold)."""
+    plain = {name: value for name, value in params.items() if name not in SECRETS}
+    kept = {name: params[name] for name in SECRETS if params.get(name)}
+    if params.get("email"):
+        plain["email"], kept["email"] = mask(params["email"]), params["email"]
+    if params.get("recipients"):
+        plain["recipients"], kept["recipients"] = [mask(one) for one in params["recipients"]], params["recipients"]
+    if "@" in urlsplit(params.get("webhookUrl", "")).netloc:
+        plain["webhookUrl"], kept["userinfo"] = _without_userinfo(params["webhookUrl"])
+    if any(is_telling(header["key"]) for header in params.get("headers", ())):
+        plain["headers"], kept["headers"] = _without_telling(params["headers"])
+    return plain, kept
 
 
-def split_action(params: Params) -> tuple[Params, Params]:
-    """The same for an alert action: the user and password in a webhook's address, and headers that prove who calls."""
-    plain, secret = dict(params), Params()
-    if "webhookUrl" in params:
-        plain["webhookUrl"], secret[USERINFO] = _without_userinfo(params["webhookUrl"])
-    if HEADERS in params:
-        plain[HEADERS] = [_masked(header) for header in params[HEADERS]]
-        secret[HEADERS] = {
-            header["key"].lower(): header["value"] for header in params[HEADERS] if is_telling(header["key"])
-        }
-    return plain, {name: value for name, value in secret.items() if value}
+def joined(plain: Params, kept: Params) -> dict[str, Any]:
+    """Parameters as they were written, secrets and all."""
+    params = {**plain, **{name: value for name, value in kept.items() if name not in ("userinfo", "headers")}}
+    if "userinfo" in kept:
+        params["webhookUrl"] = _with_userinfo(plain["webhookUrl"], kept["userinfo"])
+    if "headers" in kept:
+        params["headers"] = [_with_value(header, kept["headers"]) for header in plain["headers"]]
+    return params
 
 
-def joined(plain: Params, secret: Params) -> Params:
-    """Parameters as they were written, for those who call the tool; what is secret as a whole is beside them."""
-    params = {**{name: value for name, value in secret.items() if name not in (USERINFO, HEADERS)}, **plain}
-    if "webhookUrl" in plain:
-        params["webhookUrl"] = _with_userinfo(plain["webhookUrl"], secret.get(USERINFO, ""))
-    if HEADERS in plain:
-        kept = secret.get(HEADERS, {})
-        params[HEADERS] = [
-            {**header, "value": kept.get(header["key"].lower(), header["value"])} for header in plain[HEADERS]
+def shown(plain: Params, kept: Params) -> dict[str, Any]:
+    """Parameters as they may be read back: personal data are there, of secrets a mask or nothing."""
+    return {**plain, **{name: kept[name] for name in ("email", "recipients") if name in kept}}
+
+
+def filled(given: Params, plain: Params, kept: Params) -> dict[str, Any] | Refusal:
+    """`given` with the secrets that were left out or masked as they were; where to is called `params.…` in a refusal.
+
+    Credentials go nowhere else than they were given for: with another address they must be given again.
+    """
+    has_moved = origin(given) != origin(plain)
+    params = {**{name: kept[name] for name in SECRETS if name in kept}, **given}
+    if has_moved and any(name in kept and name not in given for name in CREDENTIALS):
+        name = next(name for name in CREDENTIALS if name in kept and name not in given)
+        return _again(f"params.{name}", "must be given again, since the address is another")
+    if _is_masked(given.get("webhookUrl", "")):
+        if has_moved or "userinfo" not in kept:
+            return _again(
+                "params.webhookUrl",
+                f"{MASK} stands for a user and password that are kept; none are kept for this address",
+            )
+        params["webhookUrl"] = _with_userinfo(given["webhookUrl"], kept["userinfo"])
+    if "headers" in given:
+        values: Mapping[str, str] = {} if has_moved else kept.get("headers", {})
+        for number, header in enumerate(given["headers"]):
+            if header["value"] == MASK and header["key"].lower() not in values:
+                return _again(
+                    f"params.headers.{number}.value",
+                    f"{MASK} stands for a value that is kept; none is kept for this address",
+                )
+        params["headers"] = [
+            _with_value(header, values) if header["value"] == MASK else header for header in given["headers"]
         ]
     return params
+
+
+def origin(params: Params) -> tuple[str, str] | None:
+    """Which host is called, and how; None when the parameters name no address."""
+    address = next((params[name] for name in ADDRESSES if params.get(name)), None)
+    parts = urlsplit(address) if address else None
+    return (parts.scheme, parts.netloc.rpartition("@")[2].lower()) if parts else None
 
 
 def is_telling(header: str) -> bool:
@@ -63,17 +99,29 @@ def is_telling(header: str) -> bool:
     return any(word in header.lower() for word in TELLING)
 
 
+def _again(field: str, rule: str) -> Refusal:
+    return Refusal("VALIDATION_ERROR", f"{field}: {rule}")
+
+
+def _is_masked(url: str) -> bool:
+    return urlsplit(url).netloc.rpartition("@")[0] == MASK
+
+
 def _without_userinfo(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
-    userinfo, at, host = parts.netloc.rpartition("@")
-    return (urlunsplit(parts._replace(netloc=f"{MASK}@{host}")), userinfo) if at else (url, "")
+    userinfo, _, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{MASK}@{host}")), userinfo
 
 
 def _with_userinfo(url: str, userinfo: str) -> str:
     parts = urlsplit(url)
-    _, at, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{userinfo}@{host}" if userinfo else host)) if at else url
+    return urlunsplit(parts._replace(netloc=f"{userinfo}@{parts.netloc.rpartition('@')[2]}"))
 
 
-def _masked(header: dict[str, str]) -> dict[str, str]:
-    return {**header, "value": MASK} if is_telling(header["key"]) else header
+def _without_telling(headers: list[dict[str, str]]) -> tuple[list[dict[str, str]], dict[str, str]]:
+    masked = [{**header, "value": MASK} if is_telling(header["key"]) else header for header in headers]
+    return masked, {header["key"].lower(): header["value"] for header in headers if is_telling(header["key"])}
+
+
+def _with_value(header: dict[str, str], values: Mapping[str, str]) -> dict[str, str]:
+    return {**header, "value": values.get(header["key"].lower(), header["value"])}
