@@ -311,8 +311,14 @@ class ActionBody(Complete):
 
     @property
     def sources(self) -> tuple[int, ...]:
-        """Ids, each once, by number."""
-        return tuple(sorted({*ids_of(self.alert_sources or ()), *(self.alert_source_ids or ())}))
+        """Ids, each once, in the order given."""
+        return tuple(dict.fromkeys(number for _, number in self.named_sources))
+
+    @property
+    def named_sources(self) -> list[tuple[str, int]]:
+        """(field, id)."""
+        references = [(f"alertSources.{place}.id", one.id) for place, one in enumerate(self.alert_sources or ())]
+        return references or [(f"alertSourceIds.{place}", one) for place, one in enumerate(self.alert_source_ids or ())]
 
     @property
     def owners(self) -> tuple[int, ...]:

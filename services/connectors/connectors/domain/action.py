@@ -55,9 +55,7 @@ def decide(state: State, command: Command) -> Outcome:
         case Blank(), Save(action):
             return [action.model_copy(update={"created": True})]
         case Configured(now), Save(action) if action.type != now.type:
-            return Refusal(
-                "VALIDATION_ERROR", f"connectorType: cannot be changed; this alert action is of the type {now.type}"
-            )
+            return other_type(now)
         case Configured(now), Save(action, fresh_secret):
             then = action.model_copy(update={"created": False})
             return [] if _same(now, then) and not fresh_secret else [then]
@@ -79,6 +77,12 @@ def evolve(state: State, event: Event) -> State:
             return Removed(now)
         case _:
             return state
+
+
+def other_type(now: ActionConfigured) -> Refusal:
+    return Refusal(
+        "VALIDATION_ERROR", f"connectorType: cannot be changed; this alert action is of the type {now.type}"
+    )
 
 
 def _same(old: ActionConfigured, new: ActionConfigured) -> bool:

@@ -55,7 +55,7 @@ def decide(state: State, command: Command) -> Outcome:
         case Unmade(), Save(connector):
             return [connector.model_copy(update={"created": True})]
         case Kept(now), Save(connector) if connector.type != now.type:
-            return Refusal("VALIDATION_ERROR", f"type: cannot be changed; this connector is of the type {now.type}")
+            return other_type(now)
         case Kept(now), Save(connector, fresh_secret):
             then = connector.model_copy(update={"created": False})
             return [] if _same(now, then) and not fresh_secret else [then]
@@ -77,6 +77,10 @@ def evolve(state: State, event: Event) -> State:
             return Gone(now)
         case _:
             return state
+
+
+def other_type(now: ConnectorChanged) -> Refusal:
+    return Refusal("VALIDATION_ERROR", f"type: cannot be changed; this connector is of the type {now.type}")
 
 
 def _same(old: ConnectorChanged, new: ConnectorChanged) -> bool:
