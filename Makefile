@@ -14,11 +14,11 @@ unexport PGHOST PGHOSTADDR PGPORT PGUSER PGPASSWORD PGDATABASE PGDATA PGSERVICE 
 export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help ready up down demo test lint types soak docs lock clean
+.PHONY: help ready up down demo test lint types soak check-images docs lock clean
 
 help: ## list these targets
-	@echo "make <target> [PORT=8080] [DATA_DIR=.alarum] [SMTP_URL=smtp://host:25]"; echo
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS='|' read -r t d; do printf '%-9s %s\n' "$$t" "$$d"; done
+	@echo "make <target> [PORT=8080] [DATA_DIR=.alarum] [SMTP_URL=smtp://host:25] [BACKEND=docker]"; echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS='|' read -r t d; do printf '%-14s %s\n' "$$t" "$$d"; done
 
 ready: ## fetch and install what is missing (the targets below do this first)
 	@command -v $(PYTHON) >/dev/null || { echo "alarum: $(PYTHON) was not found; install Python 3.11 or newer (Debian: apt install python3 python3-venv)" >&2; exit 1; }
@@ -40,6 +40,8 @@ lint: ready ## style, and the contracts between the parts
 	@.venv/bin/ruff check $(PARTS)
 	@.venv/bin/ruff format --check $(PARTS)
 	@.venv/bin/lint-imports
+	@.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml deploy/compose/external.yml
+	@.venv/bin/hadolint deploy/images/Dockerfile
 
 types: ready ## strict types
 	@.venv/bin/mypy $(PARTS)
@@ -47,15 +49,20 @@ types: ready ## strict types
 soak: ready ## what needs minutes of real time; ARGS='-k name' narrows
 	@$(RUN) -m pytest -m soak -s --timeout=1800 $(ARGS)
 
+check-images: ready ## build the containers' image with buildah, where that can run
+	@$(RUN) -m launcher.images
+
 docs: ready ## generate what docs/ takes from the code
 	@$(RUN) -m events.documents
 	@$(RUN) -m runtime.documents
 	@$(RUN) -m launcher.openapi
+	@$(RUN) -m launcher.compose
 
 lock: ready ## resolve again and write requirements.lock and package-lock.json
 	@.tools/bin/uv lock --upgrade
 	@.tools/bin/uv export -q --no-emit-workspace --all-packages --all-groups --format requirements-txt --no-header -o requirements.lock
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/npm install --package-lock-only --loglevel=error
+	@$(RUN) -c 'import json, pathlib; p = pathlib.Path("package-lock.json"); d = json.loads(p.read_text()); [one.pop("funding", None) for one in d["packages"].values()]; p.write_text(json.dumps(d, indent=2) + "\n")'  # only addresses
 	@! grep -nE '://|^(--index|--find-links|-i |-f )' requirements.lock package-lock.json || { echo "alarum: a lock names a host" >&2; exit 1; }
 
 clean: ## remove what was fetched and built here (not the data, not the caches in your home)

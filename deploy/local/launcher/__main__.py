@@ -26,6 +26,10 @@ def main() -> int:
 
 def _run(what: str, suite: Suite) -> int:
     match what:
+        case "up" | "down" if suite.in_containers:
+            from launcher import containers
+
+            return asyncio.run((containers.up if what == "up" else containers.down)(suite))
         case "up":
             from launcher.up import up
 

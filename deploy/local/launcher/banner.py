@@ -6,8 +6,8 @@ from pathlib import Path
 from launcher.suite import read_env
 
 
-def banner(data_dir: Path, greeting: str) -> str:
-    """From `dev.env`; the curl is one line, to be pasted."""
+def banner(data_dir: Path, greeting: str, stop: str = "") -> str:
+    """From `dev.env`; the curl is one line, to be pasted. `stop` is what ends it, where that is not `make down`."""
     known = read_env(data_dir / "dev.env")
     body = {
         "integrationKey": known["INTEGRATION_KEY"],
@@ -26,7 +26,7 @@ def banner(data_dir: Path, greeting: str) -> str:
 
 {event}
 
-  Stop         make down{_other_folder(data_dir)}
+  Stop         {stop or f"make down{_other_folder(data_dir)}"}
   For scripts  {data_dir}/dev.env   logs  {data_dir}/logs
 """
 

@@ -12,6 +12,7 @@ from launcher.processes import INHERITED
 
 # What a user may wish for; everything else that a process reads is decided here.
 PASSED_ON = ("MINUTE_S", "STORM_WINDOW_S", "MAIL_FROM", "OTLP_ENDPOINT", "LOG_LEVEL", "LOG_FORMAT")
+BACKENDS = ("native", "docker")
 
 DEMO_EMAIL = "ada@example.org"
 
@@ -42,7 +43,7 @@ LAYOUTS = {
 
 @dataclass(frozen=True)
 class Suite:
-    """`port` is the public one; `smtp_url` empty means the built-in mail sink."""
+    """`port` is the public one; `smtp_url` empty means the built-in mail sink; `door` is for readers elsewhere."""
 
     data_dir: Path
     port: int = 8080
@@ -51,6 +52,7 @@ class Suite:
     host: str = "127.0.0.1"
     address: str = ""
     door: Listener | None = None
+    in_containers: bool = False
     passed_on: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -76,6 +78,7 @@ class Suite:
             "LAYOUT": self.layout,
             "HTTP_HOST": self.host,
             "PUBLIC_URL": self.address,
+            "BACKEND": "docker" if self.in_containers else "native",
         }
         return given | (_door_wishes(self.door) if self.door else {}) | dict(self.passed_on)
 
@@ -86,8 +89,9 @@ def suite_of(environment: Mapping[str, str]) -> Suite:
         door = listener_of(environment)
     except WrongListener as wrong:
         raise WrongWish(str(wrong)) from wrong
-    if environment.get("BACKEND", "native") != "native":
-        raise WrongWish("`make up` runs its servers natively: leave BACKEND unset (tests know BACKEND=docker).")
+    backend = environment.get("BACKEND") or "native"
+    if backend not in BACKENDS:
+        raise WrongWish(f"BACKEND is «{backend}»; it can be {' or '.join(BACKENDS)}.")
     layout = environment.get("LAYOUT") or "two"
     if layout not in LAYOUTS:
         raise WrongWish(f"LAYOUT is «{layout}»; it can be {' or '.join(LAYOUTS)}.")
@@ -99,6 +103,7 @@ def suite_of(environment: Mapping[str, str]) -> Suite:
         host=environment.get("HTTP_HOST") or "127.0.0.1",
         address=environment.get("PUBLIC_URL", "").rstrip("/"),
         door=door,
+        in_containers=backend == "docker",
         passed_on={name: environment[name] for name in PASSED_ON if environment.get(name)},
     )
 

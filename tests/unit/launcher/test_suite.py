@@ -28,7 +28,7 @@ class TestWishes:
         assert suite_of({"DATABASE_URL": "postgresql://elsewhere", "SECRET_KEY": "x"}).passed_on == {}
 
     @pytest.mark.parametrize(
-        "wish", [{"PORT": "http"}, {"PORT": "0"}, {"PORT": "65536"}, {"LAYOUT": "three"}, {"BACKEND": "docker"}]
+        "wish", [{"PORT": "http"}, {"PORT": "0"}, {"PORT": "65536"}, {"LAYOUT": "three"}, {"BACKEND": "podman"}]
     )
     def test_what_cannot_be_followed_is_named(self, wish: dict[str, str]) -> None:
         with pytest.raises(WrongWish, match=next(iter(wish))):
