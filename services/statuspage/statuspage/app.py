@@ -20,6 +20,11 @@ from runtime.topics import TopicCheck
 from runtime.vault import Keyring
 from runtime.views import Tail
 from statuspage import api, pages
+from statuspage.desk import Desk
+from statuspage.indexes import reindex
+from statuspage.pages.front import Front
+from statuspage.references import References
+from statuspage.services import Services
 from statuspage.streams import KINDS
 from web.errors import answer
 from web.guards import ApiError, SignInNeeded, install
@@ -56,7 +61,9 @@ def _real(settings: Settings, role_of: Callable[[Shell], Role], topics: Sequence
 
 
 def shell_of(settings: Settings, ledger: Ledger, broker: Broker, clock: Clock) -> Shell:
-    return Shell("statuspage", settings=settings, ledger=ledger, broker=broker, clock=clock, kinds=KINDS)
+    return Shell(
+        "statuspage", settings=settings, ledger=ledger, broker=broker, clock=clock, kinds=KINDS, reindex=reindex
+    )
 
 
 def people_of(settings: Settings) -> Access:
@@ -81,14 +88,21 @@ def web_role(shell: Shell) -> Role:
     access = people_of(shell.settings)
     people = Tail(shell, access)
     parts: Sequence[Part] = (shell.relay, Restore(shell, OWN_TOPICS), Wakes(shell), people)
-    return Role(WEB, parts, http_app(shell.settings, access, people))
+    return Role(WEB, parts, http_app(shell.settings, desk_of(shell, access, people), access, people))
 
 
-def http_app(settings: Settings, access: Access, people: Tail) -> FastAPI:
+def desk_of(shell: Shell, access: Access, people: Tail) -> Desk:
+    """What the routes of `statuspage.web` work with."""
+    references = References(access, people.caught_up)
+    return Desk(Services(shell, references), shell.clock, shell.settings.public_url)
+
+
+def http_app(settings: Settings, desk: Desk, access: Access, people: Tail) -> FastAPI:
     app = FastAPI(title="statuspage", openapi_url=None)
     looks = Pages(environment("statuspage"))
     sessions = Sessions(settings.secret_key.get_secret_value(), settings.public_url)
     Door(access, people, session_of=sessions.read, refusal=ApiError, sign_in=SignInNeeded).install(app)
+    app.state.desk, app.state.front = desk, Front(looks)
     app.include_router(api.router)
     app.include_router(pages.router)
     install_refusals(app, answer)

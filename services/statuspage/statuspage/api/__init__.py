@@ -4,4 +4,8 @@ from typing import Final
 
 from fastapi import APIRouter
 
+from statuspage.api import services
+
 router: Final = APIRouter()
+for part in (services,):
+    router.include_router(part.router)

@@ -1,0 +1,1 @@
+"""What clients read: events' values become resources in the published shapes. A module per resource."""
