@@ -10,7 +10,9 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 PLACES = ["libs/events", "libs/runtime", "libs/channels", "libs/web", "deploy/local"]
-PLACES += [f"services/{service}" for service in ("accounts", "ingest", "escalator", "notifier", "connectors", "statuspage")]
+PLACES += [
+    f"services/{service}" for service in ("accounts", "ingest", "escalator", "notifier", "connectors", "statuspage")
+]
 
 
 @pytest.fixture(scope="module")
