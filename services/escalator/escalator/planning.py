@@ -5,6 +5,7 @@ At every change of a schedule, once a day by time, and at the start for schedule
 
 import asyncio
 from collections.abc import Iterable
+from functools import partial
 from typing import Final
 
 from escalator import indexes
@@ -18,6 +19,7 @@ from runtime.unit import Unit
 
 RETRY_S: Final = 1.0
 AT_ONCE: Final = 100
+"""A few at a time, so that no unit grows large."""
 
 
 async def plan(unit: Unit, numbers: Iterable[int]) -> None:
@@ -59,15 +61,10 @@ class FirstPlans:
         while True:
             await self._shell.opened.wait()
             try:
-                if not await self._shell.run(_some):
-                    return
+                waiting = await self._shell.run(unplanned)
+                for first in range(0, len(waiting), AT_ONCE):
+                    await self._shell.run(partial(plan, numbers=waiting[first : first + AT_ONCE]))
+                return
             except Unavailable as away:
                 self._shell.log.info("first plans wait", reason=str(away))
                 await asyncio.sleep(RETRY_S)
-
-
-async def _some(unit: Unit) -> int:
-    """How many were planned now: a few at a time, so that no unit grows large."""
-    some = (await unplanned(unit))[:AT_ONCE]
-    await plan(unit, some)
-    return len(some)

@@ -24,6 +24,7 @@ from runtime.ledger_memory import Base, MemoryLedger
 from runtime.ports import Message
 from runtime.role import Part
 from runtime.settings import Settings
+from runtime.unit import Unit
 from runtime.vault import Keyring
 from web.session import Session, Sessions
 
@@ -120,6 +121,11 @@ class DutyRoom:
         broker = MemoryBroker(self.cluster)
         self.brokers.append(broker)
         return shell_of(self.settings, MemoryLedger(self.clock, self.base), broker, self.clock)
+
+    async def decides(self, work: Callable[[Unit], Coroutine[Any, Any, T]]) -> T:
+        """A unit of work on the escalator's ledger, as an earlier version of it may have done; published at the next start."""
+        done: T = await self._shell().run(work)
+        return done
 
     # -- what others say
 
