@@ -6,8 +6,28 @@ from typing import Final
 from fastapi import FastAPI
 
 from connectors import api, pages
+from connectors.api.desk import Desk
+from connectors.configuration import Actions, Cells, Connectors
+from connectors.indexes import reindex
+from connectors.outside import Outside
+from connectors.pages import Front
+from connectors.projection import Others
+from connectors.references import References
 from connectors.streams import KINDS
-from events.topics import ACCOUNTS, ACTIONS, ALERTS, CONNECTORS, ESCALATIONS, INCIDENTS, PEOPLE, VAULTS, Topic
+from events.topics import (
+    ACCOUNTS,
+    ACTIONS,
+    ALERTS,
+    CONNECTORS,
+    ESCALATIONS,
+    INCIDENTS,
+    ONCALL,
+    PEOPLE,
+    SOURCES,
+    STATUSPAGES,
+    VAULTS,
+    Topic,
+)
 from runtime.access import Access, Door
 from runtime.broker_kafka import of_process
 from runtime.clock import SystemClock
@@ -39,7 +59,7 @@ def worker(settings: Settings) -> Role:
 
 def web(settings: Settings) -> Role:
     """The role as it runs: on the process' Kafka, and on Postgres."""
-    return _real(settings, web_role, (*OWN, ALERTS, ACCOUNTS, PEOPLE))
+    return _real(settings, web_role, (*OWN, ALERTS, ACCOUNTS, PEOPLE, SOURCES, ONCALL, STATUSPAGES))
 
 
 def _real(settings: Settings, role_of: Callable[[Shell], Role], topics: Sequence[Topic]) -> Role:
@@ -50,7 +70,9 @@ def _real(settings: Settings, role_of: Callable[[Shell], Role], topics: Sequence
 
 
 def shell_of(settings: Settings, ledger: Ledger, broker: Broker, clock: Clock) -> Shell:
-    return Shell("connectors", settings=settings, ledger=ledger, broker=broker, clock=clock, kinds=KINDS)
+    return Shell(
+        "connectors", settings=settings, ledger=ledger, broker=broker, clock=clock, kinds=KINDS, reindex=reindex
+    )
 
 
 def people_of(settings: Settings) -> Access:
@@ -70,19 +92,23 @@ def worker_role(shell: Shell) -> Role:
     return Role(WORKER, worker_parts(shell))
 
 
-def web_role(shell: Shell) -> Role:
-    """`connectors.web` on any adapters."""
-    access = people_of(shell.settings)
-    people = Tail(shell, access)
-    parts: Sequence[Part] = (shell.relay, Restore(shell, OWN_TOPICS), Wakes(shell), people)
-    return Role(WEB, parts, http_app(shell.settings, access, people))
+def web_role(shell: Shell, outside: Outside | None = None) -> Role:
+    """`connectors.web` on any adapters; `outside` stands for the network in a simulation."""
+    access, others, out = people_of(shell.settings), Others(), outside or Outside(shell.settings)
+    people, known = Tail(shell, access), Tail(shell, others)
+    references = References(access, others, people_caught_up=people.caught_up, others_caught_up=known.caught_up)
+    cells = Cells(shell, vault_of(shell.settings))
+    desk = Desk(shell, Connectors(shell, cells), Actions(shell, cells, references), references, out)
+    parts: Sequence[Part] = (shell.relay, Restore(shell, OWN_TOPICS), Wakes(shell), people, known, out)
+    return Role(WEB, parts, http_app(shell.settings, desk, people))
 
 
-def http_app(settings: Settings, access: Access, people: Tail) -> FastAPI:
+def http_app(settings: Settings, desk: Desk, people: Tail) -> FastAPI:
     app = FastAPI(title="connectors", openapi_url=None)
     looks = Pages(environment("connectors"))
     sessions = Sessions(settings.secret_key.get_secret_value(), settings.public_url)
-    Door(access, people, session_of=sessions.read, refusal=ApiError, sign_in=SignInNeeded).install(app)
+    Door(desk.access, people, session_of=sessions.read, refusal=ApiError, sign_in=SignInNeeded).install(app)
+    app.state.desk, app.state.front = desk, Front(looks)
     app.include_router(api.router)
     app.include_router(pages.router)
     install_refusals(app, answer)

@@ -4,4 +4,8 @@ from typing import Final
 
 from fastapi import APIRouter
 
+from connectors.api import actions, connectors
+
 router: Final = APIRouter()
+for part in (connectors, actions):
+    router.include_router(part.router)

@@ -80,9 +80,7 @@ def evolve(state: State, event: Event) -> State:
 
 
 def other_type(now: ActionConfigured) -> Refusal:
-    return Refusal(
-        "VALIDATION_ERROR", f"connectorType: cannot be changed; this alert action is of the type {now.type}"
-    )
+    return Refusal("VALIDATION_ERROR", f"connectorType: cannot be changed; this alert action is of the type {now.type}")
 
 
 def _same(old: ActionConfigured, new: ActionConfigured) -> bool:

@@ -4,4 +4,8 @@ from typing import Final
 
 from fastapi import APIRouter
 
+from connectors.pages.front import Front
+
+__all__ = ["Front", "router"]
+
 router: Final = APIRouter(include_in_schema=False)

@@ -1,0 +1,57 @@
+"""What the routes of connectors work with, and who may use them."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from connectors.configuration import Actions, Connectors
+from connectors.outside import Outside
+from connectors.projection import Others
+from connectors.references import References
+from events.accounts import Role
+from events.shared import Actor
+from runtime.access import Access, Caller, door_of, require
+from runtime.shell import Shell
+
+
+@dataclass(frozen=True)
+class Desk:
+    """One per web role."""
+
+    shell: Shell
+    connectors: Connectors
+    actions: Actions
+    references: References
+    outside: Outside
+
+    @property
+    def access(self) -> Access:
+        return self.references.access
+
+    @property
+    def others(self) -> Others:
+        return self.references.others
+
+    @property
+    def public_url(self) -> str:
+        return self.shell.settings.public_url
+
+
+async def desk_of(request: Request) -> Desk:
+    desk: Desk = request.app.state.desk
+    return desk
+
+
+async def access_of(request: Request) -> Access:
+    return door_of(request).access
+
+
+Admin = Annotated[Caller, Depends(require(Role.ADMIN))]
+Reader = Annotated[Caller, Depends(require(Role.RESPONDER))]
+AtDesk = Annotated[Desk, Depends(desk_of)]
+Knows = Annotated[Access, Depends(access_of)]
+
+
+def actor_of(caller: Caller) -> Actor:
+    return Actor.by_user(caller.user, caller.channel)
