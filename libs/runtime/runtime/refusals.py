@@ -11,6 +11,7 @@ STATUS_OF: Final = {
     "OVERRIDE_IN_THE_PAST": 400,
     "SHIFT_IN_THE_PAST": 400,
     "SCHEDULE_HAS_GAPS": 400,
+    "PRECONDITION_FAILED": 412,
 }
 """HTTP statuses by code; every other refusal is a 409: what was asked conflicts with how things stand."""
 

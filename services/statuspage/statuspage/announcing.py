@@ -5,12 +5,11 @@ subscriptions of the incident, of its services, of the pages that show these -> 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-from events.statuspage import Affected, AnnouncementMade, StatuspageChanged, Subject, Told
+from events.statuspage import AnnouncementMade, StatuspageChanged, Subject, Told
 from runtime.access import Access
 from runtime.unit import NO_CAUSE, Cause, Unit
-from statuspage import words
+from statuspage import publics, words
 from statuspage.domain import service as services
 from statuspage.domain.announcement import Heard, Make, audience
 from statuspage.domain.subscription import About, Subscribed
@@ -36,24 +35,11 @@ class Forecast:
         return len(self.pages) - self.public_pages
 
 
-class Publics(Protocol):
-    """Those who subscribed on a public page without an account."""
-
-    async def tell(self, unit: Unit, news: News) -> object:
-        """Plan a mail to each confirmed subscriber whom it concerns."""
-        ...
-
-    async def count(self, unit: Unit, services: Iterable[int]) -> int:
-        """How many of them there are."""
-        ...
-
-
 class Announcer:
     """Tells people; the picture of teams is as it stands at that moment."""
 
-    def __init__(self, access: Access, publics: Publics, public_url: str) -> None:
+    def __init__(self, access: Access, public_url: str) -> None:
         self._access = access
-        self._publics = publics
         self._public_url = public_url
 
     async def announce(self, unit: Unit, news: News, author: int | None = None, cause: Cause = NO_CAUSE) -> None:
@@ -79,13 +65,13 @@ class Announcer:
                 at=unit.at,
             )
             unit.decide(ANNOUNCEMENT, announcement, Make(made), cause)
-        await self._publics.tell(unit, news)
+        await publics.tell(unit, news)
 
     async def forecast(self, unit: Unit, services: Sequence[int], incident: int | None, author: int) -> Forecast:
         """What telling of these services would do, if `author` wrote it."""
         showing = await pages_showing(unit, services)
         told = await self._told(unit, services, incident, showing, [author])
-        return Forecast(tuple(showing), len(told), await self._publics.count(unit, services))
+        return Forecast(tuple(showing), len(told), await publics.count(unit, services))
 
     async def _told(
         self,
@@ -140,13 +126,6 @@ async def names_of(unit: Unit, wanted: Iterable[int]) -> dict[int, str]:
 def path_of(news: News) -> str:
     """Where a signed-in user reads on."""
     return f"/incidents/{news.incident}" if news.incident is not None else f"/maintenance/{news.maintenance}"
-
-
-async def said_of(unit: Unit, affected: Iterable[Affected]) -> tuple[ServiceSaid, ...]:
-    """What is said of those services that there are."""
-    impacts = {one.service: one.impact for one in affected}
-    names = await names_of(unit, impacts)
-    return tuple(ServiceSaid(service=service, name=name, status=impacts[service]) for service, name in names.items())
 
 
 def _line(said: ServiceSaid) -> str:

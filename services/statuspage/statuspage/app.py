@@ -5,6 +5,7 @@ from typing import Final
 
 from fastapi import FastAPI
 
+from events.envelope import Envelope
 from events.topics import ACCOUNTS, ACTIONS, INCIDENTS, PEOPLE, STATUSPAGES, VAULTS, Topic
 from runtime.access import Access, Door
 from runtime.broker_kafka import of_process
@@ -17,15 +18,18 @@ from runtime.role import Part, Role
 from runtime.settings import Settings
 from runtime.shell import Shell, Wakes
 from runtime.topics import TopicCheck
+from runtime.unit import Unit
 from runtime.vault import Keyring
 from runtime.views import Tail
-from statuspage import api, pages
+from statuspage import api, indexes, pages, register, showing
+from statuspage.announcing import Announcer
 from statuspage.desk import Desk
-from statuspage.indexes import reindex
+from statuspage.incidents import Incidents
 from statuspage.pages.front import Front
 from statuspage.references import References
 from statuspage.services import Services
 from statuspage.streams import KINDS
+from statuspage.subscriptions import Subscriptions
 from web.errors import answer
 from web.guards import ApiError, SignInNeeded, install
 from web.pages import Pages, environment
@@ -66,6 +70,12 @@ def shell_of(settings: Settings, ledger: Ledger, broker: Broker, clock: Clock) -
     )
 
 
+async def reindex(unit: Unit, envelopes: Sequence[Envelope]) -> None:
+    """Bring every index up to what these events say (after a restore)."""
+    for part in (indexes, register, showing):
+        await part.reindex(unit, envelopes)
+
+
 def people_of(settings: Settings) -> Access:
     return Access(Keyring.parse(settings.people_keys.get_secret_value(), "PEOPLE_KEYS"))
 
@@ -94,7 +104,15 @@ def web_role(shell: Shell) -> Role:
 def desk_of(shell: Shell, access: Access, people: Tail) -> Desk:
     """What the routes of `statuspage.web` work with."""
     references = References(access, people.caught_up)
-    return Desk(Services(shell, references), shell.clock, shell.settings.public_url)
+    announcer = Announcer(access, shell.settings.public_url)
+    incidents = Incidents(shell, references, announcer)
+    return Desk(
+        services=Services(shell, references),
+        incidents=incidents,
+        subscriptions=Subscriptions(shell, references, incidents, announcer),
+        clock=shell.clock,
+        public_url=shell.settings.public_url,
+    )
 
 
 def http_app(settings: Settings, desk: Desk, access: Access, people: Tail) -> FastAPI:

@@ -8,12 +8,16 @@ from fastapi import Depends, Request
 from events.accounts import Role
 from runtime.access import Access, Caller, caller, door_of, require
 from runtime.ports import Clock
+from statuspage.incidents import Incidents
 from statuspage.services import Services
+from statuspage.subscriptions import Subscriptions
 
 
 @dataclass(frozen=True)
 class Desk:
     services: Services
+    incidents: Incidents
+    subscriptions: Subscriptions
     clock: Clock
     public_url: str
 

@@ -4,8 +4,8 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from statuspage.api import services
+from statuspage.api import incidents, services, subscribers
 
 router: Final = APIRouter()
-for part in (services,):
+for part in (services, incidents, subscribers):
     router.include_router(part.router)
