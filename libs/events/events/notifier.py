@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import AwareDatetime, Field
 
 from events.core import Event, Value
-from events.shared import Priority
+from events.shared import Actor, Priority
 
 
 class Method(StrEnum):
@@ -237,14 +237,18 @@ class UpdatePreferenceType(StrEnum):
     ALERT_ESCALATED = "ALERT_ESCALATED"
 
 
+class DutyPreferenceType(StrEnum):
+    ON_CALL = "ON_CALL"
+
+
 class DutyPreferenceChanged(ReachEvent):
     """How long before a duty begins a person wants to be reminded, and by which contact."""
 
     preference: int
+    type: DutyPreferenceType = DutyPreferenceType.ON_CALL
     method: Method = Method.EMAIL
-    contact: int | None = None
+    contact: int
     before_min: int = 0
-    type: str = "ON_CALL"
 
 
 class UpdatePreferenceChanged(ReachEvent):
@@ -253,7 +257,7 @@ class UpdatePreferenceChanged(ReachEvent):
     preference: int
     type: UpdatePreferenceType
     method: Method = Method.EMAIL
-    contact: int | None = None
+    contact: int
 
 
 class SubscriptionPreferenceChanged(ReachEvent):
@@ -261,7 +265,7 @@ class SubscriptionPreferenceChanged(ReachEvent):
 
     preference: int
     method: Method = Method.EMAIL
-    contact: int | None = None
+    contact: int
 
 
 class NoticeKind(StrEnum):
@@ -276,66 +280,97 @@ class NoticeEvent(Event):
 
     notice: int
     user: int
+    alert: int | None = None
 
     @property
     def stream(self) -> str:
         return f"notice-{self.notice}"
 
+    @property
+    def key(self) -> str:
+        return f"alert-{self.alert}" if self.alert is not None else self.stream
+
 
 class NoticeQueued(NoticeEvent):
     """A person is to be told of something that asks nothing of them, by this contact at `send_at`."""
 
+    notification: int = Field(description="The same number: notices and notifications are counted together.")
     kind: NoticeKind
     occasion: str = Field(default="", description="ALERT_ACCEPTED, INCIDENT_CREATED, ON_CALL …")
-    alert: int | None = None
     schedule: int | None = None
     incident: int | None = None
     maintenance: int | None = None
     contact: int
     method: Method = Method.EMAIL
-    mask: str = ""
+    mask: str = Field(default="", description="The address, made unreadable.")
     send_at: AwareDatetime
-    title: str
+    title: str = Field(description="What it is about: an alert's summary, a schedule's name, an incident's summary.")
+    text: str = ""
     lines: tuple[str, ...] = ()
-    path: str = ""
+    status: str = ""
+    path: str = Field(default="", description="Where a signed-in user reads on.")
+    by: Actor | None = Field(default=None, description="Who did it, for an update of an alert.")
+    begins_at: AwareDatetime | None = Field(default=None, description="When the duty begins.")
+    ends_at: AwareDatetime | None = Field(default=None, description="When it ends, where that is known.")
+    preference: int | None = None
     reason: str = Field(default="", description="Why this person and this contact, as a sentence.")
     occurrence: str = Field(default="", description="What it is told about: the same is never told twice.")
 
-    @property
-    def key(self) -> str:
-        return f"alert-{self.alert}" if self.alert is not None else self.stream
+
+class NoticeGathered(NoticeEvent):
+    """Its time has come: it is in a mail on its way (`message`), or waits for the one that gathers the rest (`until`)."""
+
+    message: int | None = None
+    until: AwareDatetime | None = None
 
 
 class NoticeSent(NoticeEvent):
     """The other side took it."""
 
-    alert: int | None = None
+    message: int | None = None
     message_id: str = ""
     reply: str = ""
     attempt: int = 1
-
-    @property
-    def key(self) -> str:
-        return f"alert-{self.alert}" if self.alert is not None else self.stream
 
 
 class NoticeFailed(NoticeEvent):
     """It cannot be sent this way: the other side's words."""
 
-    alert: int | None = None
     error: str = ""
-
-    @property
-    def key(self) -> str:
-        return f"alert-{self.alert}" if self.alert is not None else self.stream
 
 
 class NoticeCancelled(NoticeEvent):
     """It is not sent, and this is why: the duty was handed over, the person is gone."""
 
-    alert: int | None = None
     reason: str = ""
 
+
+class DigestEvent(Event):
+    topic = "notifications.v1"
+
+    contact: int
+    user: int
+
     @property
-    def key(self) -> str:
-        return f"alert-{self.alert}" if self.alert is not None else self.stream
+    def stream(self) -> str:
+        return f"digest-{self.contact}"
+
+
+class DigestComposed(DigestEvent):
+    """One mail carries these notices; `place` is 1 to 3 in its window, or 0 for the one that names the rest."""
+
+    message: int
+    carries: tuple[int, ...]
+    place: int
+    window_ends_at: AwareDatetime
+
+
+class DigestHeld(DigestEvent):
+    """One more notice waits for the mail that names all the rest, when the window ends."""
+
+    notice: int
+    until: AwareDatetime
+
+
+class DigestWindowClosed(DigestEvent):
+    """The contact is quiet again: the next notice goes at once."""

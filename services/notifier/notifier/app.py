@@ -6,13 +6,26 @@ from datetime import timedelta
 from fastapi import FastAPI
 
 from channels.smtp import SmtpSender
-from events.topics import ACCOUNTS, ALERTS, ESCALATIONS, NOTIFICATIONS, PEOPLE, REACH, VAULTS, Topic
-from notifier import api, pages
+from events.topics import (
+    ACCOUNTS,
+    ALERTS,
+    ESCALATIONS,
+    INCIDENTS,
+    NOTIFICATIONS,
+    ONCALL,
+    PEOPLE,
+    REACH,
+    VAULTS,
+    Topic,
+)
+from notifier import api, notices, pages
 from notifier.answers import Answers
 from notifier.api import Desk
+from notifier.bulletins import Announcer
 from notifier.contacts import Contacts
 from notifier.mailer import Mailer, Post
 from notifier.mails import Writer
+from notifier.noticer import ByChannel, Noticer
 from notifier.pages import Front
 from notifier.restoring import reindex
 from notifier.streams import KINDS
@@ -46,7 +59,7 @@ OWN_TOPICS = tuple(topic.name for topic in OWN)
 
 def worker(settings: Settings) -> Role:
     """The role as it runs: on the process' Kafka, and on Postgres."""
-    return _real(settings, worker_role, (*OWN, ALERTS, ESCALATIONS, ACCOUNTS, PEOPLE))
+    return _real(settings, worker_role, (*OWN, ALERTS, ESCALATIONS, ONCALL, INCIDENTS, ACCOUNTS, PEOPLE))
 
 
 def web(settings: Settings) -> Role:
@@ -100,7 +113,9 @@ def worker_parts(shell: Shell, post: Post | None = None) -> Sequence[Part]:
     tail, gate = Tail(shell, access), Gate(shell, READER, (ALERTS.name,))
     worker = Worker(minute_of(settings), timedelta(seconds=settings.storm_window_s))
     out = post or post_of(settings)
-    mailer = Mailer(writer_of(shell), out, access, tail, vault_of(settings), shell.clock)
+    writer, vault = writer_of(shell), vault_of(settings)
+    mailer = Mailer(writer, out, access, tail, vault, shell.clock)
+    noticer = Noticer(Announcer(settings.public_url, writer), out, access, tail, vault, shell.clock)
     return (
         shell.relay,
         Restore(shell, OWN_TOPICS),
@@ -109,7 +124,7 @@ def worker_parts(shell: Shell, post: Post | None = None) -> Sequence[Part]:
         *([Closing(out)] if isinstance(out, SmtpSender) else []),
         Deciding(shell, reader=READER, topics=TOPICS, react=worker.react),
         Ticks(shell, worker.tick, gate),
-        Deliveries(shell, mailer, gate),
+        Deliveries(shell, ByChannel({"email": mailer, notices.CHANNEL: noticer}), gate),
     )
 
 

@@ -7,11 +7,10 @@ from typing import Protocol
 
 from channels import attempts
 from channels.mail import Mail
-from events.cells import CellSealed
 from events.notifier import Carried, MessageComposed
+from notifier.addresses import Addresses, Whither, whither
 from notifier.domain.dossier import Dossier
 from notifier.domain.page import Defer, Drop, Notification, Succeed, Underway
-from notifier.domain.reach import Reachable
 from notifier.domain.reach import State as Person
 from notifier.mails import Letter, Writer
 from notifier.planning import page_number, read_dossiers
@@ -21,9 +20,9 @@ from runtime import logs, telemetry
 from runtime.access import Access
 from runtime.breath import breathing
 from runtime.deliveries import Later, Refused, Result, Sent
-from runtime.ports import Clock, Delivery, Unavailable
+from runtime.ports import Clock, Delivery
 from runtime.unit import Cause, Unit
-from runtime.vault import Keyring, Unreadable, read_cell
+from runtime.vault import Keyring, Unreadable
 from runtime.views import Tail
 from web.words import Tongue
 
@@ -38,19 +37,18 @@ class Post(Protocol):
 
 @dataclass(frozen=True)
 class Claimed:
-    """What a claim found: the letter, and the cell of the address (None: the sign-in address)."""
+    """What a claim found: the letter, and where it goes."""
 
     letter: Letter
-    cell: str | None
-    sealed: CellSealed | None
+    there: Whither
 
 
 class Mailer:
     """The sender of the channel `email`."""
 
     def __init__(self, writer: Writer, post: Post, access: Access, tail: Tail, keyring: Keyring, clock: Clock) -> None:
-        self._writer, self._post, self._keyring, self._clock = writer, post, keyring, clock
-        self._access, self._tail = access, tail
+        self._writer, self._post, self._clock = writer, post, clock
+        self._access, self._addresses = access, Addresses(access, tail, keyring)
         self._claimed: dict[int, Claimed] = {}
 
     # -- the latest state, in the claiming transaction
@@ -67,7 +65,8 @@ class Mailer:
             if (one := await _still(unit, composed, carried, known[carried.alert], person)) is not None
         ]
         if carries:
-            self._claimed[delivery.id] = await _claimed(unit, Letter(composed, carries), person)
+            there = await whither(unit, composed.user, composed.contact, person)
+            self._claimed[delivery.id] = Claimed(Letter(composed, carries), there)
         return bool(carries)
 
     # -- one attempt
@@ -75,7 +74,7 @@ class Mailer:
     async def send(self, delivery: Delivery) -> Result:
         claimed = self._claimed.pop(delivery.id)
         try:
-            to = await self._address(claimed)
+            to = await self._addresses.of(claimed.there)
         except Unreadable as error:
             return Refused(str(error))
         if to is None:
@@ -88,23 +87,7 @@ class Mailer:
         with _span(claimed.letter) as traced:
             attempt = await self._post.send(mail)
             traced.note({"alarum.attempt": delivery.attempts + 1, "alarum.outcome": type(attempt).__name__})
-        return _result(attempt)
-
-    async def _address(self, claimed: Claimed) -> str | None:
-        if claimed.cell is not None:
-            if claimed.sealed is None:
-                raise Unreadable("The address was erased")
-            return self._keyring.open(claimed.sealed).decode()
-        return await self._sign_in_address(claimed.letter.composed.user)
-
-    async def _sign_in_address(self, user: int) -> str | None:
-        """Somebody of a second ago may not be in our picture yet: read to the end before saying so."""
-        if self._access.email(user) is None:
-            try:
-                await self._tail.caught_up()
-            except Unavailable:
-                return None
-        return self._access.email(user)
+        return result_of(attempt)
 
     def _mail(self, letter: Letter, to: str, *, is_repeat: bool) -> Mail:
         user = self._access.person(letter.composed.user)
@@ -179,12 +162,6 @@ async def _still(
     return one if await has_contact(unit, due, person, cause, composed.message) else None
 
 
-async def _claimed(unit: Unit, letter: Letter, person: Person) -> Claimed:
-    contact = person.contact(letter.composed.contact) if isinstance(person, Reachable) else None
-    cell = contact.cell if contact is not None else None
-    return Claimed(letter, cell, await read_cell(unit.tx, cell) if cell is not None else None)
-
-
 def _span(letter: Letter) -> AbstractContextManager[telemetry.Traced]:
     """The last hop of a trace: under what asked for the first of the notifications in this mail."""
     parent = next((known.trace for _, known in letter.carries if known.trace), None)
@@ -192,7 +169,8 @@ def _span(letter: Letter) -> AbstractContextManager[telemetry.Traced]:
     return telemetry.span("smtp send", parent, kind=telemetry.Kind.CLIENT, attributes=attributes)
 
 
-def _result(attempt: attempts.Attempt) -> Result:
+def result_of(attempt: attempts.Attempt) -> Result:
+    """An attempt, as the deliveries understand it."""
     match attempt:
         case attempts.Sent(reply):
             return Sent(reply)

@@ -61,7 +61,7 @@ class Writer:
     def __init__(self, public_url: str, links: AnswerLinks) -> None:
         self._url, self._links = public_url, links
         self._host = urlsplit(public_url).hostname or "alarum"
-        self._templates = _templates()
+        self._templates = templates()
 
     def write(
         self,
@@ -81,7 +81,7 @@ class Writer:
             values["list"] = f"{self._url}/alerts"
             kind = "page" if len(items) == 1 else "storm"
             text, html = self._render(f"{kind}.txt", values), self._render(f"{kind}.html", values)
-        thread = self._thread(letter.carries[0][1]) if len(items) == 1 else None
+        thread = self.thread(letter.carries[0][1]) if len(items) == 1 else None
         return Mail(to, subject, text, html, self.message_id(letter.composed), at, thread, is_repeat)
 
     def write_test(self, to: str, number: int, at: datetime, tongue: Tongue) -> Mail:
@@ -96,7 +96,8 @@ class Writer:
         """Stable for a message; the instant keeps installations apart that both began with message 1."""
         return f"<message-{composed.message}.{int(composed.at.timestamp())}@{self._host}>"
 
-    def _thread(self, known: Dossier) -> str:
+    def thread(self, known: Dossier) -> str:
+        """What all mails of one alert answer to."""
         born = int(known.created_at.timestamp()) if known.created_at else 0
         return f"<alert-{known.alert}.{born}@{self._host}>"
 
@@ -150,7 +151,7 @@ def _title(letter: Letter) -> str:
     return _("%(count)s more alerts") % {"count": count}
 
 
-def _templates() -> Environment:
+def templates() -> Environment:
     """Text is written as it is, HTML is escaped."""
     made = Environment(
         loader=PackageLoader("notifier", "templates/mail"),

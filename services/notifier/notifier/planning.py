@@ -12,7 +12,7 @@ from events.topics import VAULTS
 from notifier.domain import dossier as dossiers
 from notifier.domain.dossier import Dossier
 from notifier.domain.page import Ask, Demand, Park, Parked, Route, lack, routes
-from notifier.domain.reach import Forget, Forgotten, Introduce, Reachable, State, Unknown
+from notifier.domain.reach import Forget, Forgotten, Introduce, Offer, Reachable, State, Unknown
 from notifier.streams import PAGE, PERSON
 from runtime.breath import breathing
 from runtime.unit import NO_CAUSE, Cause, Unit
@@ -132,8 +132,22 @@ async def introduce(unit: Unit, people: Mapping[int, Newcomer], minute: timedelt
             (contacts.pop(), preferences.pop(-2), preferences.pop()) if user in strangers else (0, 0, 0)
         )
         unit.decide(PERSON, user, Introduce(user, new.mask, contact, high, low, unit.at), new.cause)
+    await offer(unit, strangers)
     for user in strangers:
         await _plan_parked(unit, user, minute, people[user].cause)
+
+
+async def offer(unit: Unit, users: Iterable[int]) -> None:
+    """Those who never chose how to hear of what they subscribe to hear by their first contact."""
+    wanted = set(users)
+    await unit.load(PERSON, wanted)
+    silent = [user for user in sorted(wanted) if _never_chose(unit.state(PERSON, user))]
+    for user, number in zip(silent, await unit.draw("preference", len(silent)), strict=True):
+        unit.decide(PERSON, user, Offer(user, number, unit.at))
+
+
+def _never_chose(person: State) -> bool:
+    return isinstance(person, Reachable) and not person.chose
 
 
 async def forget(unit: Unit, user: int, minute: timedelta, cause: Cause = NO_CAUSE) -> None:

@@ -10,6 +10,7 @@ from events.notifier import (
     NotificationQueued,
     NotificationUnreachable,
 )
+from notifier import notices
 from notifier.domain.page import Paging, Parked, Underway
 from notifier.planning import PARKED, keep_dossiers, page_number, read_dossiers
 from notifier.streams import PAGE
@@ -20,12 +21,13 @@ Asked = NotificationParked | NotificationQueued | NotificationUnreachable
 
 
 async def reindex(unit: Unit, envelopes: Sequence[Envelope]) -> None:
-    """Who was to be told of which alert, whose pages are parked, and which messages were still on their way."""
+    """Who was to be told of which alert, whose pages are parked, which messages were still on their way; and notices."""
     events = [envelope.event for envelope in envelopes]
     asked = [event for event in events if isinstance(event, Asked)]
     await _remember_who_was_asked(unit, asked)
     await _park_again(unit, {(event.user, event.alert) for event in asked})
     await _deliver_again(unit, [event for event in events if isinstance(event, MessageComposed)])
+    await notices.reindex(unit, envelopes)
 
 
 async def _remember_who_was_asked(unit: Unit, asked: Iterable[Asked]) -> None:

@@ -2,6 +2,8 @@
 
 accounts -> who can be reached      alerts -> what is believed, and halts      escalations -> pages
 time     -> due pages join messages, windows end
+
+What others are merely told of (updates, duties ahead, incidents) is `notices.py`'s.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,6 +16,7 @@ from events.escalator import EscalationEvent
 from events.ingest import AlertEvent
 from events.notifier import Carried, MessageComposed, MessageHeld
 from events.topics import ACCOUNTS, ALERTS, ESCALATIONS
+from notifier import notices
 from notifier.domain import window
 from notifier.domain.dossier import Dossier, follow
 from notifier.domain.page import (
@@ -33,6 +36,7 @@ from notifier.domain.page import (
 )
 from notifier.domain.reach import Forgotten, Reachable, Unknown
 from notifier.domain.reach import State as Person
+from notifier.notices import Notices
 from notifier.planning import (
     GONE,
     Newcomer,
@@ -54,7 +58,7 @@ from runtime.ticks import Due
 from runtime.unit import Cause, Unit
 
 READER: Final = "notifier.worker"
-TOPICS: Final = (ALERTS.name, ESCALATIONS.name, ACCOUNTS.name)
+TOPICS: Final = (ALERTS.name, ESCALATIONS.name, ACCOUNTS.name, *notices.TOPICS)
 DEADLINE: Final = timedelta(hours=24)
 FIRST_PAGES: Final = 0
 ALL_OTHERS: Final = 1
@@ -67,6 +71,10 @@ class Worker:
     minute: timedelta
     storm: timedelta
 
+    @property
+    def _notices(self) -> Notices:
+        return Notices(self.minute, self.storm)
+
     # -- what others say
 
     async def react(self, unit: Unit, batch: Sequence[Received]) -> None:
@@ -78,6 +86,7 @@ class Worker:
         wishes = [wish for received in batch for wish in _wishes(received)]
         await plan(unit, known, wishes, self.minute)
         keep_dossiers(unit, (one for alert, one in known.items() if one != before[alert]))
+        await self._notices.hear(unit, batch, before, known)
 
     async def _meet(self, unit: Unit, batch: Sequence[Received]) -> None:
         newcomers: dict[int, Newcomer] = {}
@@ -87,6 +96,7 @@ class Worker:
                     newcomers[user] = Newcomer(mask, Cause.of(received.envelope))
                 case UserDeleted(user=user):
                     await forget(unit, user, self.minute, Cause.of(received.envelope))
+                    await notices.remind_person(unit, user, self.minute)
                 case _:
                     pass
         if newcomers:
@@ -98,6 +108,7 @@ class Worker:
         """Windows that end go first, so that what is due now opens the next one."""
         await _close_windows(unit, [number for kind, number in due if kind.name == WINDOW.name])
         await self._tell_due(unit, [number for kind, number in due if kind.name == PAGE.name])
+        await self._notices.tick(unit, due)
 
     async def _tell_due(self, unit: Unit, pages: Sequence[str]) -> None:
         due = [one for page in pages for one in _due(unit, page)]
