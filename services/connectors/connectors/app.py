@@ -7,7 +7,9 @@ from fastapi import FastAPI
 
 from connectors import api, pages
 from connectors.api.desk import Desk
+from connectors.buttons import Buttons
 from connectors.configuration import Actions, Cells, Connectors
+from connectors.endings import Endings
 from connectors.indexes import reindex
 from connectors.outside import Outside
 from connectors.pages import Front
@@ -32,6 +34,7 @@ from runtime.access import Access, Door
 from runtime.broker_kafka import of_process
 from runtime.clock import SystemClock
 from runtime.edge import install_refusals
+from runtime.gate import Gate
 from runtime.ledger_postgres import PostgresLedger
 from runtime.ports import Broker, Clock, Ledger
 from runtime.restore import Restore
@@ -97,9 +100,18 @@ def web_role(shell: Shell, outside: Outside | None = None) -> Role:
     access, others, out = people_of(shell.settings), Others(), outside or Outside(shell.settings)
     people, known = Tail(shell, access), Tail(shell, others)
     references = References(access, others, people_caught_up=people.caught_up, others_caught_up=known.caught_up)
-    cells = Cells(shell, vault_of(shell.settings))
-    desk = Desk(shell, Connectors(shell, cells), Actions(shell, cells, references), references, out)
-    parts: Sequence[Part] = (shell.relay, Restore(shell, OWN_TOPICS), Wakes(shell), people, known, out)
+    actions = Actions(shell, cells := Cells(shell, vault_of(shell.settings)), references)
+    buttons = Buttons(shell, actions, references, endings := Endings(), Gate(shell, WORKER, (ALERTS.name,)))
+    desk = Desk(shell, Connectors(shell, cells), actions, buttons, references, out)
+    parts: Sequence[Part] = (
+        shell.relay,
+        Restore(shell, OWN_TOPICS),
+        Wakes(shell),
+        people,
+        known,
+        Tail(shell, endings, from_end=True),
+        out,
+    )
     return Role(WEB, parts, http_app(shell.settings, desk, people))
 
 

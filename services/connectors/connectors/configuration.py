@@ -16,7 +16,6 @@ from connectors.bodies import NEEDED_SECRETS, ActionBody, ConnectorBody
 from connectors.domain import action as actions
 from connectors.domain import connector as connectors
 from connectors.indexes import actions_of, assigned, ids_in, padded
-from connectors.projection import Thing
 from connectors.references import References
 from connectors.sealed import SIGNING
 from connectors.streams import ACTION, CONNECTOR
@@ -235,11 +234,11 @@ class Actions:
             raise missing(f"There is no alert action {number}")
         return found
 
-    async def manual_of(self, source: Thing, caller: Caller) -> list[ActionConfigured]:
+    async def manual_of(self, source: int, caller: Caller) -> list[ActionConfigured]:
         """What people may run by hand for alerts of this source, by id."""
 
         async def work(unit: Unit) -> list[ActionConfigured]:
-            return [one.now for one in await _some_actions(unit, await actions_of(unit, source.id))]
+            return [one.now for one in await _some_actions(unit, await actions_of(unit, source))]
 
         found = await self._shell.run(work)
         return [one for one in found if one.mode is TriggerMode.MANUAL and self.access.may_see(caller, one.teams)]

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from connectors.buttons import RunCard
 from connectors.configuration import ActionCard, ConnectorCard
 from connectors.projection import SOURCE, Others
 from connectors.trials import Trial
@@ -106,6 +107,19 @@ class ResultResource(Resource):
     text: str | None = None
     link: str | None = None
     actor: UserRel | None = None
+
+    @classmethod
+    def of(cls, run: RunCard, access: Access) -> "ResultResource":
+        return cls(
+            id=str(run.run),
+            alert_action_id=str(run.action),
+            connector_id=None if run.connector is None else str(run.connector),
+            alert_id=run.alert,
+            success=run.success,
+            text=run.text or None,
+            link=run.link,
+            actor=access.user_rel(run.by.user) if run.by and run.by.user is not None else None,
+        )
 
 
 class RunnableResource(Resource):

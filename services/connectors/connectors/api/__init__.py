@@ -4,8 +4,8 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from connectors.api import actions, connectors
+from connectors.api import actions, alerts, connectors
 
 router: Final = APIRouter()
-for part in (connectors, actions):
+for part in (connectors, actions, alerts):
     router.include_router(part.router)

@@ -5,12 +5,12 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from connectors.buttons import Buttons
 from connectors.configuration import Actions, Connectors
 from connectors.outside import Outside
 from connectors.projection import Others
 from connectors.references import References
 from events.accounts import Role
-from events.shared import Actor
 from runtime.access import Access, Caller, door_of, require
 from runtime.shell import Shell
 
@@ -22,6 +22,7 @@ class Desk:
     shell: Shell
     connectors: Connectors
     actions: Actions
+    buttons: Buttons
     references: References
     outside: Outside
 
@@ -51,7 +52,3 @@ Admin = Annotated[Caller, Depends(require(Role.ADMIN))]
 Reader = Annotated[Caller, Depends(require(Role.RESPONDER))]
 AtDesk = Annotated[Desk, Depends(desk_of)]
 Knows = Annotated[Access, Depends(access_of)]
-
-
-def actor_of(caller: Caller) -> Actor:
-    return Actor.by_user(caller.user, caller.channel)
