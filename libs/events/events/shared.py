@@ -17,12 +17,20 @@ class ActorType(StrEnum):
 
 
 class Actor(Value):
-    """Who did it, and by which way: `channel` is `web`, `api`, `email`, `event`, or the name of a rule."""
+    """Who did it, and by which way: `channel` is `web`, `api`, `email`, `slack` …, `event`, or the name of a rule.
+
+    A person whom only another tool knows is a USER without an id: `who` is what that tool calls them.
+    """
 
     type: ActorType
     user: int | None = None
     source: int | None = None
     channel: str = ""
+    who: str | None = None
+
+    @classmethod
+    def by_somebody(cls, who: str, channel: str) -> "Actor":
+        return cls(type=ActorType.USER, channel=channel, who=who or None)
 
     @classmethod
     def by_user(cls, user: int, channel: str) -> "Actor":

@@ -1,6 +1,8 @@
 """The wiring of ingest: settings and adapters come in, the roles `ingest.gateway`, `ingest.worker` and `ingest.web` go out."""
 
+import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -9,6 +11,7 @@ from structlog.stdlib import BoundLogger
 
 from events.topics import (
     ACCOUNTS,
+    ACTIONS,
     ALERTS,
     CONFIGURATION,
     ESCALATIONS,
@@ -25,6 +28,7 @@ from ingest.desk import AlertDesk, Beliefs, SourceDesk, reindex
 from ingest.gateway import Gateway
 from ingest.keys import Keys
 from ingest.live import OthersNews, OwnNews
+from ingest.maintenance import Maintenance
 from ingest.names import Names
 from ingest.office import Office
 from ingest.pages import Front
@@ -38,7 +42,7 @@ from runtime.clock import SystemClock
 from runtime.edge import install_refusals
 from runtime.gate import Gate
 from runtime.ledger_postgres import PostgresLedger
-from runtime.ports import Broker, Clock, Ledger
+from runtime.ports import Broker, Clock, Ledger, Unavailable
 from runtime.projection import Projecting
 from runtime.records import Received
 from runtime.restore import Restore
@@ -62,6 +66,7 @@ from web.session import Sessions
 OWN = (ALERTS, SOURCES, VAULTS["ingest"])
 OWN_TOPICS = tuple(topic.name for topic in OWN)
 WORKER, WEB = "ingest.worker", "ingest.web"
+NEWEST_WITHIN_S = 0.5
 
 
 def gateway(settings: Settings) -> Role:
@@ -73,7 +78,7 @@ def gateway(settings: Settings) -> Role:
 
 def worker(settings: Settings) -> Role:
     """The role as it runs: on the process' Kafka, and on Postgres."""
-    return _real(settings, worker_role, (*OWN, SIGNALS, NOTIFICATIONS, *CONFIGURATION.values()))
+    return _real(settings, worker_role, (*OWN, SIGNALS, NOTIFICATIONS, ACTIONS, *CONFIGURATION.values()))
 
 
 def web(settings: Settings) -> Role:
@@ -121,9 +126,28 @@ def worker_parts(shell: Shell) -> Sequence[Part]:
     """What decides, on any adapters: the relay, the reader of signals and answers, and time."""
     policies = Policies()
     tail = Tail(shell, policies)
-    worker = Worker(policies, tail.caught_up, shell.settings.minute_s)
+    maintenance = Maintenance()
+    windows = Tail(shell, maintenance)
+    worker = Worker(
+        policies,
+        tail.caught_up,
+        shell.settings.minute_s,
+        maintenance=maintenance,
+        windows_are_known=lambda: _newest(windows),
+    )
     reader = Deciding(shell, reader=WORKER, topics=TOPICS, react=worker.react)
-    return [shell.relay, Restore(shell, OWN_TOPICS), Wakes(shell), tail, reader, Ticks(shell, worker.tick)]
+    return [shell.relay, Restore(shell, OWN_TOPICS), Wakes(shell), tail, windows, reader, Ticks(shell, worker.tick)]
+
+
+async def _newest(windows: Tail) -> None:
+    """A window that was acknowledged before an event came must silence it. Before the history was read nothing is decided;
+    afterwards the end is only asked for briefly: where it cannot be read, people are rather woken than not.
+    """
+    if windows.ready() is not None:
+        await windows.caught_up()
+    with suppress(Unavailable, TimeoutError):
+        async with asyncio.timeout(NEWEST_WITHIN_S):
+            await windows.passed(await windows.ends())
 
 
 def worker_role(shell: Shell) -> Role:

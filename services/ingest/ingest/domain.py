@@ -20,6 +20,7 @@ from events.ingest import (
     AlertCreated,
     AlertEscalationRequested,
     AlertRepeated,
+    AlertRerouteRefused,
     AlertResolved,
     AlertResponderRequested,
 )
@@ -89,12 +90,24 @@ class Assign:
 
 @dataclass(frozen=True)
 class RequestEscalation:
-    """To the next level, or to `level` (zero-based)."""
+    """To the next level, or to `level` (zero-based). `is_answer`: given through a message, where nobody is told a refusal."""
 
     by: Actor
     at: datetime
     level: int | None = None
     notification: int | None = None
+    is_answer: bool = False
+
+
+@dataclass(frozen=True)
+class Reroute:
+    """An alert action asks that `policy` takes over; None when there is no such policy. `wanted` is its id in any case."""
+
+    run: int
+    wanted: int | None
+    policy: int | None
+    by: Actor
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -144,7 +157,7 @@ class Resolved:
 
 
 State = Absent | Pending | Accepted | Resolved
-Command = Open | Repeat | Accept | Resolve | Comment | Assign | RequestEscalation | RequestResponder | Tick
+Command = Open | Repeat | Accept | Resolve | Comment | Assign | Reroute | RequestEscalation | RequestResponder | Tick
 
 OVER = "ALERT_RESOLVED"
 UNKNOWN = "NOT_FOUND"
@@ -207,6 +220,11 @@ def _open(state: Pending, command: Command) -> Outcome:
             ]
         case Assign(by, at, user, policy, schedule):
             return _assign(state.alert, by, at, user, policy, schedule)
+        case Reroute(policy=int(policy), by=by, at=at):
+            return [AlertAssigned(alert=state.alert, policy=policy, by=by, at=at)]
+        case Reroute(wanted=wanted):
+            reason = "the action names no escalation policy" if wanted is None else f"there is no policy {wanted}"
+            return [_refused(state.alert, command, reason)]
         case RequestEscalation(by, at, level, notification):
             if notification in state.escalated_by:
                 return []
@@ -247,7 +265,9 @@ def _too_late(state: Resolved, command: Command) -> Outcome:
             return [_note(state.alert, "ACCEPT", "ALREADY_RESOLVED", command)]
         case Resolve():
             return [_note(state.alert, "RESOLVE", "ALREADY_RESOLVED", command)]
-        case RequestEscalation(notification=int()):
+        case Reroute():
+            return [_refused(state.alert, command, "the alert is resolved")]
+        case RequestEscalation(is_answer=True):
             if command.by.user in state.users:
                 return []
             return [_note(state.alert, "ESCALATE", "ALREADY_RESOLVED", command)]
@@ -255,6 +275,12 @@ def _too_late(state: Resolved, command: Command) -> Outcome:
             return Refusal(OVER, f"Alert {state.alert} is resolved, and a resolved alert is never opened again")
         case _:
             return []
+
+
+def _refused(alert: int, command: Reroute, reason: str) -> AlertRerouteRefused:
+    return AlertRerouteRefused(
+        alert=alert, run=command.run, policy=command.wanted, reason=reason, by=command.by, at=command.at
+    )
 
 
 def _note(alert: int, answer: str, outcome: str, command: Accept | Resolve | RequestEscalation) -> AlertAnswerNoted:

@@ -47,6 +47,9 @@ class Policies(View):
                 return policy, f"the event's routing key {key}"
         return None
 
+    def is_there(self, policy: int) -> bool:
+        return policy in self.policies
+
     def name(self, policy: int) -> str:
         known = self.policies.get(policy)
         return known.name if known else f"policy {policy}"

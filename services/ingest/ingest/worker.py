@@ -1,4 +1,4 @@
-"""The worker: signals and answers come in by batches, and alerts live by them. Only what was decided leaves.
+"""The worker: signals, answers and wishes of alert actions come in by batches, and alerts live by them. Only what was decided leaves.
 
     batch -> read (pure parsers) -> sources' rows locked -> open alerts found and locked -> decide in order -> commit
 
@@ -12,22 +12,22 @@ from datetime import datetime
 
 from events.core import Refusal
 from events.ingest import DropReason, SignalReceived, SourceChanged
-from events.notifier import NotificationAnswered
 from events.shared import Actor
-from events.topics import CONFIGURATION, NOTIFICATIONS, SIGNALS
+from events.topics import ACTIONS, CONFIGURATION, NOTIFICATIONS, SIGNALS
 from ingest import alerts, domain, intake, machinery, sources
 from ingest.canonical import Asked, EventType, Parsed, Rejected, ToolEvent
 from ingest.integrations import PARSERS
 from ingest.integrations.payloads import decoded
+from ingest.maintenance import Maintenance, Window
 from ingest.policies import Policies
-from ingest.reactions import reaction
+from ingest.reactions import policy_asked_for, reaction
 from ingest.streams import ALERT, INTAKE, SOURCE
 from runtime.gate import GatePassed, GateTimedOut
 from runtime.records import Received
 from runtime.ticks import Due
 from runtime.unit import Cause, Unit
 
-TOPICS = (SIGNALS.name, NOTIFICATIONS.name, *(topic.name for topic in CONFIGURATION.values()))
+TOPICS = (SIGNALS.name, NOTIFICATIONS.name, ACTIONS.name, *(topic.name for topic in CONFIGURATION.values()))
 LAST = "last"
 SENDER = "sender"
 
@@ -49,29 +49,38 @@ class Heard:
 
 
 class Worker:
-    """Wires the pure rules to a unit of work; holds nothing but its view of policies."""
+    """Wires the pure rules to a unit of work; holds nothing but its views of policies and of maintenance.
 
-    def __init__(self, policies: Policies, caught_up: Callable[[], Awaitable[None]], minute_s: float) -> None:
+    `caught_up` waits until the policies are as new as now, `windows_are_known` until the maintenance windows are.
+    """
+
+    def __init__(
+        self,
+        policies: Policies,
+        caught_up: Callable[[], Awaitable[None]],
+        minute_s: float,
+        *,
+        maintenance: Maintenance,
+        windows_are_known: Callable[[], Awaitable[None]],
+    ) -> None:
         self._policies = policies
         self._caught_up = caught_up
         self._minute_s = minute_s
+        self._maintenance = maintenance
+        self._windows_are_known = windows_are_known
 
     async def react(self, unit: Unit, batch: Sequence[Received]) -> None:
-        """One batch of `signals` and `notifications`."""
+        """One batch of what tools, people and alert actions said."""
         heard = await self._hear(unit, batch)
-        answers = [
-            (received.envelope.event, Cause.of(received.envelope))
-            for received in batch
-            if isinstance(received.envelope.event, NotificationAnswered)
-        ]
-        await self._know_policies(heard)
-        book = await Book.opened(unit, heard, [answer.alert for answer, _ in answers], self._policies, self._minute_s)
+        await self._know_policies(heard, batch)
+        answers = self._answers(unit, batch)
+        rules = Rules(self._policies, await self._silencing(heard), self._minute_s)
+        book = await Book.opened(unit, heard, [alert for alert, _, _ in answers], rules)
         for one in heard:
             await book.take(one)
         book.tell_all_repeats()
         await machinery.tell(unit, batch, self._policies)
-        for answer, cause in answers:
-            alert, asked = reaction(answer, unit.at)
+        for alert, asked, cause in answers:
             alerts.tell(unit, alert, asked, cause)
 
     async def tick(self, unit: Unit, due: Due, _verdict: GatePassed | GateTimedOut) -> None:
@@ -92,15 +101,31 @@ class Worker:
         states = {stream: head.state for stream, head in known.items()}
         return [_heard(signal, cause, states[SOURCE.stream(signal.source)]) for signal, cause in signals]
 
-    async def _know_policies(self, heard: Sequence[Heard]) -> None:
-        """A policy may be younger than our picture: read to the end before falling back to another."""
-        settled = (
+    def _answers(self, unit: Unit, batch: Sequence[Received]) -> list[tuple[int, domain.Command, Cause]]:
+        """What people and alert actions ask of alerts, in the order of the batch."""
+        asked = (
+            (reaction(received.envelope.event, unit.at, self._policies.is_there), Cause.of(received.envelope))
+            for received in batch
+        )
+        return [(*answer, cause) for answer, cause in asked if answer is not None]
+
+    async def _silencing(self, heard: Sequence[Heard]) -> Maintenance:
+        """The windows, as new as now where an alert may be opened."""
+        if any(event.type is EventType.ALERT for one in heard for event in one.events):
+            await self._windows_are_known()
+        return self._maintenance
+
+    async def _know_policies(self, heard: Sequence[Heard], batch: Sequence[Received]) -> None:
+        """A policy may be younger than our picture: read to the end before falling back to another, or refusing."""
+        wanted = [policy_asked_for(received.envelope.event) for received in batch]
+        settled = [self._policies.is_settled(policy, None) for policy in wanted if policy is not None]
+        settled += [
             self._policies.is_settled(one.source.policy, event.routing_key)
             for one in heard
             if one.source is not None
             for event in one.events
             if event.type is EventType.ALERT
-        )
+        ]
         if not all(settled):
             await self._caught_up()
 
@@ -130,11 +155,21 @@ class Repeats:
     cause: Cause = field(default_factory=Cause)
 
 
+@dataclass(frozen=True)
+class Rules:
+    """By what a batch is decided, besides the sources: policies, maintenance, and how long a minute lasts, in seconds."""
+
+    policies: Policies
+    maintenance: Maintenance
+    minute_s: float
+
+
 class Book:
     """One batch's open alerts by key and by group, as they stand after each signal."""
 
-    def __init__(self, unit: Unit, policies: Policies, minute_s: float) -> None:
-        self._unit, self._policies, self._minute_s = unit, policies, minute_s
+    def __init__(self, unit: Unit, rules: Rules) -> None:
+        self._unit, self._policies, self._minute_s = unit, rules.policies, rules.minute_s
+        self._maintenance = rules.maintenance
         self._open: dict[str, int] = {}
         self._last: dict[str, int] = {}
         self._senders: set[str] = set()
@@ -143,11 +178,9 @@ class Book:
         self._repeats: dict[int, Repeats] = defaultdict(Repeats)
 
     @classmethod
-    async def opened(
-        cls, unit: Unit, heard: Sequence[Heard], answered: Sequence[int], policies: Policies, minute_s: float
-    ) -> "Book":
+    async def opened(cls, unit: Unit, heard: Sequence[Heard], answered: Sequence[int], rules: Rules) -> "Book":
         """Lock the sources' rows, then find and lock every alert that may be told something. Set-wise."""
-        book = cls(unit, policies, minute_s)
+        book = cls(unit, rules)
         await unit.load(INTAKE, {one.signal.source for one in heard})
         keys = {key for one in heard for event in one.events if (key := _open_key(one, event))}
         groups = {group for one in heard for event in one.events if (group := _group(one, event))}
@@ -161,13 +194,15 @@ class Book:
     async def _draw(self, heard: Sequence[Heard], keys: set[str]) -> None:
         """As many ids as are likely to be needed, in one step."""
         events = [event for one in heard for event in one.events]
-        keyless = sum(event.type is EventType.ALERT and event.alert_key is None for event in events)
-        new = {
-            key
+        opening = [
+            (one, event)
             for one in heard
+            if self._silenced(one) is None
             for event in one.events
-            if event.type is EventType.ALERT and (key := _open_key(one, event)) and key not in self._open
-        }
+            if event.type is EventType.ALERT
+        ]
+        keyless = sum(event.alert_key is None for _, event in opening)
+        new = {key for one, event in opening if (key := _open_key(one, event)) and key not in self._open}
         self._alerts = await self._unit.draw("alert", keyless + len(new & keys))
         self._comments = await self._unit.draw("comment", sum(len(event.comments) for event in events))
 
@@ -202,7 +237,15 @@ class Book:
         self._unit.put(SENDER, {sender: one.signal.signal})
         return known
 
+    def _silenced(self, one: Heard) -> Window | None:
+        """The maintenance in which the signal came."""
+        return self._maintenance.window_of(one.signal.source, one.signal.at)
+
     async def _take_event(self, one: Heard, source: SourceChanged, event: ToolEvent) -> None:
+        window = self._silenced(one)
+        if window is not None and event.type is EventType.ALERT:
+            self._drop(one, DropReason.IN_MAINTENANCE, window.text, event)
+            return
         alert = self._standing(one, source, event)
         if alert is None and event.type is EventType.ALERT:
             alert = await self._begin(one, source, event)

@@ -29,6 +29,7 @@ from ingest.domain import (
     Repeat,
     RequestEscalation,
     RequestResponder,
+    Reroute,
     Resolve,
     Resolved,
     State,
@@ -174,6 +175,7 @@ commands = st.one_of(
 every_command = commands | st.one_of(
     st.just(Repeat(1, ("s",), "x", at(3), at(3))),
     st.just(Assign(ADA, at(3), user=8)),
+    st.builds(Reroute, st.just(5), st.just(8), st.sampled_from([8, None]), people, st.just(at(6))),
     st.just(Comment(1, "x", ADA, at(3))),
 )
 

@@ -6,15 +6,20 @@ from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from events.connectors import ActionAnswer, ActionAnswered, ActionDispatched
 from events.core import Event
 from events.envelope import Envelope
 from events.escalator import PolicyChanged, PolicyDeleted, Rule
 from events.ingest import (
     AlertAccepted,
+    AlertAnswerNoted,
     AlertAssigned,
     AlertCommented,
     AlertCreated,
+    AlertEscalationRequested,
     AlertRepeated,
+    AlertRerouteRefused,
+    AlertResolved,
     DropReason,
     SignalDropped,
     SignalReceived,
@@ -23,9 +28,11 @@ from events.ingest import (
 )
 from events.notifier import AnswerAction, NotificationAnswered
 from events.shared import Actor
+from events.statuspage import MaintenanceChanged, MaintenanceDeleted, MaintenanceEnded
 from ingest import alerts, domain
 from ingest.desk import reindex
 from ingest.intake import Grouping
+from ingest.maintenance import Maintenance
 from ingest.policies import Policies
 from ingest.sources import Delete, Save
 from ingest.streams import ALERT, KINDS, SOURCE
@@ -60,7 +67,15 @@ class Desk:
         self.policies = Policies()
         self.barriers = 0
         self.late: Callable[[], None] = lambda: None
-        self.worker = Worker(self.policies, self._caught_up, minute_s=60)
+        self.maintenance = Maintenance()
+        self.looks = 0
+        self.worker = Worker(
+            self.policies,
+            self._caught_up,
+            minute_s=60,
+            maintenance=self.maintenance,
+            windows_are_known=self._windows_are_known,
+        )
         self.shell = Shell(
             "ingest",
             settings=Settings(),
@@ -76,6 +91,10 @@ class Desk:
 
     async def _caught_up(self) -> None:
         self.barriers += 1
+        self.late()
+
+    async def _windows_are_known(self) -> None:
+        self.looks += 1
         self.late()
 
     async def run(self, work: Callable[[Unit], Coroutine[Any, Any, Any]]) -> list[Event]:
@@ -401,6 +420,209 @@ class TestDrops:
             decided = await desk.hear(said, said)
             assert kinds(decided) == ["alert.created", "signal.dropped"]
             assert drops(await desk.hear(said)) == [DropReason.DUPLICATE_SIGNAL]
+
+        told(story)
+
+
+async def opened(desk: Desk, **fields: Any) -> int:
+    """The id of an alert that a tool opened."""
+    desk.policy()
+    await desk.source()
+    (created,) = await desk.hear(desk.signal(**fields))
+    assert isinstance(created, AlertCreated)
+    return created.alert
+
+
+def window(*sources: int, start: float = -1, end: float = 1) -> MaintenanceChanged:
+    """A maintenance of these sources; times in hours from T0."""
+    began, ends = T0 + timedelta(hours=start), T0 + timedelta(hours=end)
+    return MaintenanceChanged(maintenance=4, summary="New disks", start=began, end=ends, sources=sources, at=began)
+
+
+class TestMaintenance:
+    def test_no_alert_is_opened_or_repeated_and_the_drop_names_the_window(self) -> None:
+        async def story(desk: Desk) -> None:
+            await opened(desk)
+            desk.maintenance.take(window(5))
+            decided = await desk.hear(desk.signal(key="new"), desk.signal(), desk.signal(key=None))
+            assert drops(decided) == [DropReason.IN_MAINTENANCE] * 3
+            (first, *_) = decided
+            assert isinstance(first, SignalDropped)
+            assert first.text == (
+                "the alert source is in maintenance until 2026-03-01 04:00 UTC: «New disks» (maintenance 4)"
+            )
+
+        told(story)
+
+    def test_an_open_alert_can_still_be_accepted_commented_and_resolved(self) -> None:
+        async def story(desk: Desk) -> None:
+            await opened(desk)
+            desk.maintenance.take(window(5))
+            decided = await desk.hear(
+                desk.signal("ACCEPT"), desk.signal("COMMENT", comments=[{"content": "x"}]), desk.signal("RESOLVE")
+            )
+            assert kinds(decided) == ["alert.accepted", "alert.commented", "alert.resolved"]
+
+        told(story)
+
+    def test_other_sources_are_heard(self) -> None:
+        async def story(desk: Desk) -> None:
+            desk.policy()
+            await desk.source(6)
+            desk.maintenance.take(window(5))
+            assert kinds(await desk.hear(desk.signal(source=6))) == ["alert.created"]
+
+        told(story)
+
+    def test_it_is_the_arrival_of_the_event_that_counts_up_to_but_not_including_the_end(self) -> None:
+        async def story(desk: Desk) -> None:
+            desk.policy()
+            await desk.source()
+            desk.maintenance.take(window(5, start=0, end=1))
+            early, late = T0 - timedelta(seconds=1), T0 + timedelta(hours=1)
+            heard = [desk.signal(key=None).model_copy(update={"at": at}) for at in (early, T0, late)]
+            desk.clock.at = T0 + timedelta(hours=2)
+            assert kinds(await desk.hear(*heard)) == ["alert.created", "signal.dropped", "alert.created"]
+
+        told(story)
+
+    def test_closed_early_or_deleted_it_is_heard_again_from_then_on(self) -> None:
+        async def story(desk: Desk) -> None:
+            desk.policy()
+            await desk.source()
+            for over in (MaintenanceEnded, MaintenanceDeleted):
+                desk.maintenance.take(window(5))
+                desk.maintenance.take(over(maintenance=4, at=T0))
+                before = desk.signal(key=None).model_copy(update={"at": T0 - timedelta(minutes=1)})
+                decided = await desk.hear(before, desk.signal(key=None))
+                assert kinds(decided) == ["signal.dropped", "alert.created"]
+            desk.maintenance.take(window(5, start=1, end=2))
+            desk.maintenance.take(MaintenanceDeleted(maintenance=4, at=T0))
+            desk.clock.at = T0 + timedelta(minutes=90)
+            assert kinds(await desk.hear(desk.signal(key=None))) == ["alert.created"]
+
+        told(story)
+
+    def test_a_window_that_is_moved_to_other_sources_and_times_leaves_nothing_behind(self) -> None:
+        async def story(desk: Desk) -> None:
+            desk.policy()
+            await desk.source(5)
+            await desk.source(6)
+            desk.maintenance.take(window(5))
+            desk.maintenance.take(window(6, start=1, end=2))
+            decided = await desk.hear(desk.signal(source=5), desk.signal(source=6))
+            assert kinds(decided) == ["alert.created", "alert.created"]
+
+        told(story)
+
+    def test_a_window_of_a_moment_ago_is_waited_for_where_an_alert_may_be_opened(self) -> None:
+        async def story(desk: Desk) -> None:
+            await opened(desk)
+            desk.late = lambda: desk.maintenance.take(window(5))
+            looks = desk.looks
+            await desk.hear(desk.signal("ACCEPT"))
+            assert desk.looks == looks
+            assert drops(await desk.hear(desk.signal(key="new"))) == [DropReason.IN_MAINTENANCE]
+
+        told(story)
+
+    def test_the_ids_of_alerts_have_no_holes_through_it(self) -> None:
+        async def story(desk: Desk) -> None:
+            number = await opened(desk)
+            desk.maintenance.take(window(5))
+            await desk.hear(*(desk.signal(key=None) for _ in range(20)))
+            desk.maintenance.take(MaintenanceDeleted(maintenance=4, at=T0))
+            (created,) = await desk.hear(desk.signal(key=None))
+            assert isinstance(created, AlertCreated)
+            assert created.alert == number + 1
+
+        told(story)
+
+
+def answered(alert: int, answer: ActionAnswer, **fields: Any) -> ActionAnswered:
+    return ActionAnswered(alert=alert, answer=answer, channel="slack", at=T0, **fields)
+
+
+class TestAnswersThroughOtherTools:
+    def test_somebody_whom_only_the_other_tool_knows_accepts_escalates_and_resolves_by_their_name_there(self) -> None:
+        async def story(desk: Desk) -> None:
+            alert = await opened(desk)
+            asked = [answered(alert, answer, who="grace.h") for answer in ActionAnswer]
+            decided = await desk.hear(*asked)
+            grace = Actor.by_somebody("grace.h", "slack")
+            assert decided == [
+                AlertAccepted(alert=alert, by=grace, at=T0),
+                AlertEscalationRequested(alert=alert, by=grace, at=T0),
+                AlertResolved(alert=alert, by=grace, reason="answered through slack", at=T0),
+            ]
+
+        told(story)
+
+    def test_one_of_our_people_answers_in_their_own_name(self) -> None:
+        async def story(desk: Desk) -> None:
+            alert = await opened(desk)
+            (accepted,) = await desk.hear(answered(alert, ActionAnswer.ACCEPT, user=7, who="grace.h"))
+            assert accepted == AlertAccepted(alert=alert, by=Actor.by_user(7, "slack"), at=T0)
+
+        told(story)
+
+    def test_what_comes_too_late_is_noted_an_escalation_too(self) -> None:
+        async def story(desk: Desk) -> None:
+            alert = await opened(desk)
+            await _resolve(desk, alert)
+            decided = await desk.hear(*(answered(alert, answer, who="grace.h") for answer in ActionAnswer))
+            noted = [(event.answer, event.outcome) for event in decided if isinstance(event, AlertAnswerNoted)]
+            assert noted == [(answer.value, "ALREADY_RESOLVED") for answer in ActionAnswer]
+
+        told(story)
+
+
+def reroute(alert: int, policy: int | None) -> ActionDispatched:
+    return ActionDispatched(alert=alert, run=11, action=2, name="To the boss", type="reroute", policy=policy, at=T0)
+
+
+class TestRerouting:
+    def test_an_alert_action_hands_the_alert_over_and_is_its_cause(self) -> None:
+        async def story(desk: Desk) -> None:
+            alert = await opened(desk)
+            desk.policy(8)
+            (assigned,) = await desk.hear(reroute(alert, 8))
+            assert assigned == AlertAssigned(
+                alert=alert, policy=8, by=Actor.by_system("alert action «To the boss»"), at=T0
+            )
+            assert desk.envelopes[-1].causation == f"actions-{alert}"  # the test gives no versions
+
+        told(story)
+
+    def test_without_such_a_policy_or_when_it_is_over_it_is_refused_with_the_reason(self) -> None:
+        async def story(desk: Desk) -> None:
+            alert = await opened(desk)
+            first = await desk.hear(reroute(alert, 8), reroute(alert, None))
+            await _resolve(desk, alert)
+            refused = [*first, *await desk.hear(reroute(alert, 3))]
+            assert [
+                (event.run, event.policy, event.reason) for event in refused if isinstance(event, AlertRerouteRefused)
+            ] == [
+                (11, 8, "there is no policy 8"),
+                (11, None, "the action names no escalation policy"),
+                (11, 3, "the alert is resolved"),
+            ]
+
+        told(story)
+
+    def test_a_policy_of_a_moment_ago_is_waited_for_before_refusing(self) -> None:
+        async def story(desk: Desk) -> None:
+            alert = await opened(desk)
+            desk.late = lambda: desk.policy(8)
+            assert kinds(await desk.hear(reroute(alert, 8))) == ["alert.assigned"]
+
+        told(story)
+
+    def test_what_is_asked_of_others_means_nothing_here(self) -> None:
+        async def story(desk: Desk) -> None:
+            alert = await opened(desk)
+            other = reroute(alert, 3).model_copy(update={"type": "automation_rule"})
+            assert await desk.hear(other) == []
 
         told(story)
 

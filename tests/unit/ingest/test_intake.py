@@ -94,7 +94,9 @@ class TestReaction:
         self, action: AnswerAction, command: type[domain.Command]
     ) -> None:
         answered = NotificationAnswered(alert=42, user=7, notification=9, action=action, at=T0)
-        alert, asked = reactions.reaction(answered, T0)
+        found = reactions.reaction(answered, T0, lambda _policy: False)
+        assert found is not None
+        alert, asked = found
         assert alert == 42
         assert isinstance(asked, command)
         assert isinstance(asked, domain.Accept | domain.Resolve | domain.RequestEscalation)
