@@ -6,7 +6,7 @@ from typing import Final
 from fastapi import FastAPI
 
 from events.envelope import Envelope
-from events.topics import ACCOUNTS, ACTIONS, INCIDENTS, PEOPLE, STATUSPAGES, VAULTS, Topic
+from events.topics import ACCOUNTS, ACTIONS, INCIDENTS, PEOPLE, SOURCES, STATUSPAGES, VAULTS, Topic
 from runtime.access import Access, Door
 from runtime.broker_kafka import of_process
 from runtime.clock import SystemClock
@@ -17,19 +17,25 @@ from runtime.restore import Restore
 from runtime.role import Part, Role
 from runtime.settings import Settings
 from runtime.shell import Shell, Wakes
+from runtime.ticks import Ticks
 from runtime.topics import TopicCheck
 from runtime.unit import Unit
 from runtime.vault import Keyring
 from runtime.views import Tail
-from statuspage import api, indexes, pages, register, showing
+from statuspage import api, indexes, pages, publics, register, showing
 from statuspage.announcing import Announcer
+from statuspage.clockwork import by_kind
 from statuspage.desk import Desk
+from statuspage.incident_templates import Templates
 from statuspage.incidents import Incidents
+from statuspage.maintenance import Maintenances
 from statuspage.pages.front import Front
+from statuspage.projection import Sources
 from statuspage.references import References
 from statuspage.services import Services
-from statuspage.streams import KINDS
+from statuspage.streams import KINDS, MAINTENANCE, SUBSCRIBER
 from statuspage.subscriptions import Subscriptions
+from statuspage.upkeep import Upkeep
 from web.errors import answer
 from web.guards import ApiError, SignInNeeded, install
 from web.pages import Pages, environment
@@ -49,7 +55,7 @@ def worker(settings: Settings) -> Role:
 
 def web(settings: Settings) -> Role:
     """The role as it runs: on the process' Kafka, and on Postgres."""
-    return _real(settings, web_role, (*OWN, ACCOUNTS, PEOPLE))
+    return _real(settings, web_role, (*OWN, ACCOUNTS, PEOPLE, SOURCES))
 
 
 def reader(_settings: Settings) -> Role:
@@ -86,7 +92,17 @@ def vault_of(settings: Settings) -> Keyring:
 
 def worker_parts(shell: Shell) -> Sequence[Part]:
     """What runs in `statuspage.worker`, on any adapters."""
-    return (shell.relay, Restore(shell, OWN_TOPICS), Wakes(shell))
+    access = people_of(shell.settings)
+    people = Tail(shell, access)
+
+    async def people_are_known() -> None:
+        if people.ready() is not None:
+            await people.caught_up()
+
+    announcer = Announcer(access, shell.settings.public_url)
+    deadlines = {MAINTENANCE.name: Upkeep(announcer).tick, SUBSCRIBER.name: publics.tick}
+    ticks = Ticks(shell, by_kind(deadlines, people_are_known))
+    return (shell.relay, Restore(shell, OWN_TOPICS), Wakes(shell), people, ticks)
 
 
 def worker_role(shell: Shell) -> Role:
@@ -96,18 +112,22 @@ def worker_role(shell: Shell) -> Role:
 def web_role(shell: Shell) -> Role:
     """`statuspage.web` on any adapters."""
     access = people_of(shell.settings)
-    people = Tail(shell, access)
-    parts: Sequence[Part] = (shell.relay, Restore(shell, OWN_TOPICS), Wakes(shell), people)
-    return Role(WEB, parts, http_app(shell.settings, desk_of(shell, access, people), access, people))
+    sources = Sources()
+    people, silenced = Tail(shell, access), Tail(shell, sources)
+    parts: Sequence[Part] = (shell.relay, Restore(shell, OWN_TOPICS), Wakes(shell), people, silenced)
+    desk = desk_of(shell, access, people, sources, silenced)
+    return Role(WEB, parts, http_app(shell.settings, desk, access, people))
 
 
-def desk_of(shell: Shell, access: Access, people: Tail) -> Desk:
+def desk_of(shell: Shell, access: Access, people: Tail, sources: Sources, silenced: Tail) -> Desk:
     """What the routes of `statuspage.web` work with."""
     references = References(access, people.caught_up)
     announcer = Announcer(access, shell.settings.public_url)
     incidents = Incidents(shell, references, announcer)
     return Desk(
         services=Services(shell, references),
+        templates=Templates(shell, references),
+        maintenances=Maintenances(shell, references, Upkeep(announcer), sources, silenced.caught_up),
         incidents=incidents,
         subscriptions=Subscriptions(shell, references, incidents, announcer),
         clock=shell.clock,

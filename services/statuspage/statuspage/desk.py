@@ -8,7 +8,9 @@ from fastapi import Depends, Request
 from events.accounts import Role
 from runtime.access import Access, Caller, caller, door_of, require
 from runtime.ports import Clock
+from statuspage.incident_templates import Templates
 from statuspage.incidents import Incidents
+from statuspage.maintenance import Maintenances
 from statuspage.services import Services
 from statuspage.subscriptions import Subscriptions
 
@@ -16,6 +18,8 @@ from statuspage.subscriptions import Subscriptions
 @dataclass(frozen=True)
 class Desk:
     services: Services
+    templates: Templates
+    maintenances: Maintenances
     incidents: Incidents
     subscriptions: Subscriptions
     clock: Clock

@@ -44,6 +44,10 @@ class References:
         is_shared = caller.role is not Role.STAKEHOLDER or not teams or bool(teams & caller.teams)
         return is_shared and self.access.may_see(caller, teams)
 
+    def sees_sources(self, caller: Caller) -> bool:
+        """Stakeholders do not see alert sources, nor what is only about them."""
+        return caller.is_at_least(Role.RESPONDER)
+
     def may_write(self, caller: Caller, *owners: Iterable[int]) -> bool:
         """Users and up, by the role that counts for each set of owning teams."""
         return all(self.access.role_in(caller, teams) in (Role.USER, Role.ADMIN) for teams in owners)

@@ -4,8 +4,8 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from statuspage.api import incidents, services, subscribers
+from statuspage.api import incidents, maintenance, services, subscribers, templates
 
 router: Final = APIRouter()
-for part in (services, incidents, subscribers):
+for part in (services, incidents, subscribers, templates, maintenance):
     router.include_router(part.router)
