@@ -99,7 +99,7 @@ class RealWorld:
     async def start(self) -> None:
         await self._servers.heal()
         broker = await self.broker()
-        await broker.create([topic for topic in TOPICS if topic.name in {echo.HEARD, echo.SAID}])
+        await broker.create([topic for topic in TOPICS if topic.name in {echo.HEARD, echo.HEARD_LATER, echo.SAID}])
 
     async def ledger(self) -> Ledger:
         if not self._bases:
@@ -171,12 +171,13 @@ class Bench:
         *,
         reads: bool = True,
         ticks: bool = True,
+        topics: Sequence[str] = (echo.HEARD,),
     ) -> Process:
         """Start a process with everything: restore, relay, reader, ticks behind their gate."""
         shell = await self.shell(replica, ledger)
         parts: list[Part] = [Restore(shell, [echo.SAID]), shell.relay]
         if reads:
-            parts.append(Deciding(shell, reader=READER, topics=[echo.HEARD], react=react))
+            parts.append(Deciding(shell, reader=READER, topics=topics, react=react))
         if ticks:
             parts.append(Ticks(shell, echo.tick, Gate(shell, READER, [echo.HEARD])))
         process = Process(shell, parts)

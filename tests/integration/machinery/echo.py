@@ -22,6 +22,8 @@ from runtime.ticks import Due
 from runtime.unit import Cause, Unit
 
 HEARD, SAID = "alerts.v1", "escalations.v1"
+HEARD_LATER = "actions.v1"
+"""What a newer version of the toy service hears as well."""
 LATER = timedelta(seconds=1)
 
 
@@ -98,6 +100,12 @@ async def react(unit: Unit, batch: Sequence[Received]) -> None:
 async def tick(unit: Unit, due: Due, gate: GatePassed | GateTimedOut) -> None:
     for kind, number in due:
         unit.decide(kind, number, Tick(unit.at, isinstance(gate, GateTimedOut)))
+
+
+def elsewhere(alert: int, version: int, text: str, at: datetime) -> Message:
+    """A comment on an alert as another service would publish it, in the other topic, by a stream of its own."""
+    event = AlertCommented(alert=alert, comment=version, content=text, by=Actor.by_user(7, "api"), at=at)
+    return Message(HEARD_LATER, event.key, encode(Envelope(event, f"actions-{alert}", version, "connectors")))
 
 
 def comment(alert: int, version: int, text: str, at: datetime) -> Message:

@@ -149,6 +149,23 @@ async def test_a_reader_whose_topic_was_re_created_stops_and_says_what_to_do(ben
     assert await bench.reasons(1) == ["one"]
 
 
+async def test_a_reader_that_grows_by_a_topic_hears_it_from_its_beginning_and_nothing_of_the_others_again(
+    bench: Bench,
+) -> None:
+    older = await bench.process()
+    await bench.say(1, "one")
+    await bench.publish([echo.elsewhere(1, 1, "said before the upgrade", datetime.now(UTC))])
+    await bench.until_said(1, "one")
+    await older.stop()
+    newer = await bench.process(topics=(echo.HEARD, echo.HEARD_LATER))
+    await bench.until_said(1, "one", "said before the upgrade")
+    assert [reason for part in newer.parts if (reason := part.ready())] == []
+    await newer.stop()
+    await bench.process(topics=(echo.HEARD, echo.HEARD_LATER))
+    await bench.publish([echo.elsewhere(1, 2, "after it", datetime.now(UTC))])
+    await bench.until_said(1, "one", "said before the upgrade", "after it")
+
+
 async def test_a_predecessor_that_does_not_come_raises_an_alarm(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subscription, "GAP_ALARM_S", 0.5)
     with structlog.testing.capture_logs() as said:
