@@ -74,10 +74,11 @@ def closes(kind: str, trigger: str) -> bool:
 def matches(action: ActionConfigured, trigger: str) -> bool:
     """Whether the action runs by itself at this trigger.
 
-    An automation closes at the alert's end what it opened, whatever its triggers and its mode are, if it says so.
+    An automation takes back at the alert's end what it did, whatever its triggers and its mode are: the incident where
+    it says so (`resolveIncident`), the services where it changed nothing else.
     """
     if closes(action.type, trigger):
-        return bool(action.params.get("resolveIncident") or action.params.get("serviceIds"))
+        return bool(action.params.get("resolveIncident")) or not action.params.get("templateId")
     return action.mode is TriggerMode.AUTOMATIC and trigger in _wanted(action)
 
 
