@@ -1,78 +1,28 @@
-"""The REST edge of notifier: contacts, notification preferences, and what was sent for an alert, in the published shapes."""
+"""The REST edge of notifier: contacts, and what was sent for an alert, in the published shapes.
+
+Notification preferences are `preferences.py`'s.
+"""
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Response
 
 from channels import attempts
-from events.accounts import Role
-from notifier.contacts import Address, Contacts
+from notifier.desk import AtDesk, Desk, Knows, Owner, Responder
 from notifier.domain.dossier import Dossier
+from notifier.domain.notice import Known
 from notifier.domain.page import Paging
-from notifier.mailer import Post
-from notifier.mails import Writer
+from notifier.notices import notices_of
 from notifier.planning import page_number, read_dossiers
-from notifier.shapes import (
-    EmailBody,
-    EmailResource,
-    NotificationResource,
-    PreferenceBody,
-    PreferenceResource,
-    TestResource,
-)
+from notifier.shapes import EmailBody, EmailResource, NotificationResource, TestResource
 from notifier.streams import PAGE
-from runtime.access import Access, Caller, caller, door_of, require
-from runtime.gate import Gate
 from runtime.resources import answer, no_content
-from runtime.shell import Shell
 from runtime.unit import Unit
 from web.guards import ApiError, Id
-from web.words import Tongue
 
 BARRIER_S: Final = 2.0
-
-
-@dataclass(frozen=True)
-class Desk:
-    """What the routes work with. `gate` waits until our worker has read what `alerts` holds."""
-
-    shell: Shell
-    contacts: Contacts
-    writer: Writer
-    post: Post
-    gate: Gate
-
-    async def test(self, user: int, address: Address, access: Access) -> attempts.Attempt:
-        """Send a mail to this address now, and say what became of it."""
-        person = access.person(user)
-        tongue = Tongue(person.timezone, person.language) if person else Tongue()
-        now = self.shell.clock.now()
-        return await self.post.send(self.writer.write_test(address.target, address.contact.id, now, tongue))
-
-
-async def desk_of(request: Request) -> Desk:
-    desk: Desk = request.app.state.desk
-    return desk
-
-
-async def access_of(request: Request) -> Access:
-    return door_of(request).access
-
-
-async def owner(user: Id, caller: Annotated[Caller, Depends(caller)]) -> int:
-    """The user in the path: the caller's own self, or anybody for an administrator."""
-    if caller.user != user and not caller.is_at_least(Role.ADMIN):
-        raise ApiError(403, "FORBIDDEN", "This is for the user themselves, or for an administrator")
-    return user
-
-
-Owner = Annotated[int, Depends(owner)]
-Responder = Annotated[Caller, Depends(require(Role.RESPONDER))]
-AtDesk = Annotated[Desk, Depends(desk_of)]
-Knows = Annotated[Access, Depends(access_of)]
 
 router: Final = APIRouter()
 
@@ -134,62 +84,6 @@ def tested(attempt: attempts.Attempt) -> TestResource:
             return TestResource(status="ERROR", error_message=error)
 
 
-# -- preferences
-
-PREFERENCES: Final = "/api/users/{user}/notification-preferences/alerts"
-
-
-@router.get(
-    PREFERENCES, summary="List a user's notification preferences for alerts", response_model=list[PreferenceResource]
-)
-async def preferences(user: Owner, desk: AtDesk) -> Response:
-    return answer(await _preferences(desk, user))
-
-
-@router.post(
-    PREFERENCES, summary="Add a notification preference for alerts", response_model=PreferenceResource, status_code=201
-)
-async def add_preference(user: Owner, body: PreferenceBody, desk: AtDesk) -> Response:
-    number = await desk.contacts.prefer(user, body.wish)
-    location = f"{desk.shell.settings.public_url}/api/users/{user}/notification-preferences/alerts/{number}"
-    return answer(await _preference(desk, user, number), 201, location=location)
-
-
-@router.get(
-    PREFERENCES + "/{preference}", summary="Get a notification preference for alerts", response_model=PreferenceResource
-)
-async def preference(user: Owner, preference: Id, desk: AtDesk) -> Response:
-    return answer(await _preference(desk, user, preference))
-
-
-@router.put(
-    PREFERENCES + "/{preference}",
-    summary="Replace a notification preference for alerts",
-    response_model=PreferenceResource,
-)
-async def change_preference(user: Owner, preference: Id, body: PreferenceBody, desk: AtDesk) -> Response:
-    await desk.contacts.prefer(user, body.wish, preference)
-    return answer(await _preference(desk, user, preference))
-
-
-@router.delete(PREFERENCES + "/{preference}", summary="Delete a notification preference for alerts", status_code=204)
-async def delete_preference(user: Owner, preference: Id, desk: AtDesk) -> Response:
-    await desk.contacts.drop(user, preference)
-    return no_content()
-
-
-async def _preferences(desk: Desk, user: int) -> list[PreferenceResource]:
-    wishes, addresses = await desk.contacts.preferences(user)
-    return [PreferenceResource.of(one, addresses[one.contact]) for one in wishes]
-
-
-async def _preference(desk: Desk, user: int, number: int) -> PreferenceResource:
-    found = next((one for one in await _preferences(desk, user) if one.id == number), None)
-    if found is None:
-        raise ApiError(404, "NOT_FOUND", f"There is no preference {number}")
-    return found
-
-
 # -- an alert's notifications
 
 
@@ -199,16 +93,18 @@ async def _preference(desk: Desk, user: int, number: int) -> PreferenceResource:
     response_model=list[NotificationResource],
 )
 async def notifications(alert: Id, caller: Responder, desk: AtDesk, access: Knows) -> Response:
-    """What is planned, was sent, failed or was suppressed, in the order in which it was planned."""
+    """What is planned, was sent, failed or was suppressed, in the order in which it was planned: to those who were asked
+    to answer, and to those who are told what others did."""
     known = await _dossier(desk, alert)
     if not access.may_see(caller, known.teams):
         raise _no_alert(alert)
-    found = [
+    asked = [
         NotificationResource.of(alert, known.summary, page.user, one, access)
         for page in await _pages(desk, known)
         for one in page.notifications
     ]
-    in_order = sorted(found, key=lambda one: one.id)
+    told = [NotificationResource.of_notice(alert, known.summary, one, access) for one in await _notices(desk, alert)]
+    in_order = sorted([*asked, *told], key=lambda one: one.id)
     return answer(in_order)
 
 
@@ -241,3 +137,7 @@ async def _pages(desk: Desk, known: Dossier) -> Sequence[Paging]:
         return [page.state for page in pages.values() if isinstance(page.state, Paging)]
 
     return await desk.shell.run(find)
+
+
+async def _notices(desk: Desk, alert: int) -> Sequence[Known]:
+    return await desk.shell.run(lambda unit: notices_of(unit, alert))

@@ -18,11 +18,11 @@ from events.topics import (
     VAULTS,
     Topic,
 )
-from notifier import api, notices, pages
+from notifier import api, notices, pages, preferences
 from notifier.answers import Answers
-from notifier.api import Desk
 from notifier.bulletins import Announcer
 from notifier.contacts import Contacts
+from notifier.desk import Desk
 from notifier.mailer import Mailer, Post
 from notifier.mails import Writer
 from notifier.noticer import ByChannel, Noticer
@@ -156,6 +156,7 @@ def http_app(shell: Shell, desk: Desk, answers: Answers, access: Access, tail: T
     Door(access, tail, session_of=sessions.read, refusal=ApiError, sign_in=SignInNeeded).install(app)
     app.state.desk, app.state.front = desk, Front(looks, links_of(shell), answers)
     app.include_router(api.router)
+    app.include_router(preferences.router)
     app.include_router(pages.router)
     install_refusals(app, answer)
     install(app, pages=looks)

@@ -3,25 +3,34 @@
 A person of a second ago may not have been introduced here yet: then that is done first, as the worker would do it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from channels.mail import is_address, mask
 from events.core import Refusal
-from events.notifier import AlertPreferenceType
+from events.notifier import AlertPreferenceType, DutyPreferenceType, UpdatePreferenceType
 from notifier.domain.reach import (
+    AnyPreference,
     Contact,
     DeleteContact,
     DeletePreference,
+    DutyPreference,
     Preference,
     Reachable,
     SetContact,
+    SetDuty,
     SetPreference,
+    SetSubscription,
+    Setting,
+    SetUpdate,
+    SubscriptionPreference,
     Unknown,
+    UpdatePreference,
 )
-from notifier.planning import VAULT, Newcomer, introduce
+from notifier.notices import remind_person
+from notifier.planning import VAULT, Newcomer, introduce, offer
 from notifier.streams import PERSON
 from runtime.access import Access
 from runtime.refusals import Refused, granted
@@ -43,11 +52,67 @@ class Address:
 
 @dataclass(frozen=True)
 class Wish:
-    """A preference as somebody wants it."""
+    """A preference for alerts as somebody wants it."""
 
     type: AlertPreferenceType
     contact: int
     delay_min: int
+
+    kind = Preference
+
+    def command(self, user: int, preference: int, at: datetime) -> Setting:
+        return SetPreference(user, preference, self.type, self.contact, self.delay_min, at)
+
+
+@dataclass(frozen=True)
+class DutyWish:
+    """A preference for duties ahead as somebody wants it."""
+
+    contact: int
+    before_min: int
+    type: DutyPreferenceType = DutyPreferenceType.ON_CALL
+
+    kind = DutyPreference
+
+    def command(self, user: int, preference: int, at: datetime) -> Setting:
+        return SetDuty(user, preference, self.contact, self.before_min, at, self.type)
+
+
+@dataclass(frozen=True)
+class UpdateWish:
+    """A preference for updates of alerts as somebody wants it."""
+
+    type: UpdatePreferenceType
+    contact: int
+
+    kind = UpdatePreference
+
+    def command(self, user: int, preference: int, at: datetime) -> Setting:
+        return SetUpdate(user, preference, self.type, self.contact, at)
+
+
+@dataclass(frozen=True)
+class SubscriptionWish:
+    """A preference for what was subscribed to, as somebody wants it."""
+
+    contact: int
+
+    kind = SubscriptionPreference
+
+    def command(self, user: int, preference: int, at: datetime) -> Setting:
+        return SetSubscription(user, preference, self.contact, at)
+
+
+AnyWish = Wish | DutyWish | UpdateWish | SubscriptionWish
+Kind = type[AnyPreference]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """How somebody is reached: the person with all preferences in order, and the addresses that these name."""
+
+    person: Reachable
+    addresses: Mapping[int, Address]
 
 
 class Contacts:
@@ -110,42 +175,46 @@ class Contacts:
             granted(unit.decide(PERSON, user, DeleteContact(user, contact, unit.at)))
             if before is not None and before.cell is not None:
                 await unit.erase_cell(VAULT, before.cell)
+            await remind_person(unit, user, self._minute)
 
         await self._shell.do(work)
 
     # -- preferences
 
-    async def preferences(self, user: int) -> tuple[Sequence[Preference], dict[int, Address]]:
-        """The preferences in order, and the addresses that they name."""
+    async def choices(self, user: int) -> Choices:
+        """The preferences of every kind, and the addresses that they name."""
         await self._exists(user)
 
-        async def find(unit: Unit) -> tuple[Sequence[Preference], dict[int, Address]]:
+        async def find(unit: Unit) -> Choices:
             person = await self._person(unit, user)
-            return person.preferences, {one.contact.id: one for one in await self._addresses(unit, person)}
+            return Choices(person, {one.contact.id: one for one in await self._addresses(unit, person)})
 
         return await self._shell.do(find)
 
-    async def prefer(self, user: int, wish: Wish, preference: int | None = None) -> int:
-        """Set a preference, a new one when none is named; gives its id."""
+    async def prefer(self, user: int, wish: AnyWish, preference: int | None = None) -> int:
+        """Set a preference, a new one when none is named; gives its id. Reminders that are planned follow it."""
         await self._exists(user)
 
         async def work(unit: Unit) -> int:
             person = await self._person(unit, user)
-            if preference is not None and person.preference(preference) is None:
-                raise Refused(Refusal("NOT_FOUND", f"There is no preference {preference}"))
+            if preference is not None:
+                _known(person, preference, wish.kind)
             number = preference or (await unit.draw("preference"))[0]
-            command = SetPreference(user, number, wish.type, wish.contact, wish.delay_min, unit.at)
-            granted(unit.decide(PERSON, user, command))
+            granted(unit.decide(PERSON, user, wish.command(user, number, unit.at)))
+            if isinstance(wish, DutyWish):
+                await remind_person(unit, user, self._minute)
             return number
 
         return await self._shell.do(work)
 
-    async def drop(self, user: int, preference: int) -> None:
+    async def drop(self, user: int, preference: int, kind: Kind = Preference) -> None:
         await self._exists(user)
 
         async def work(unit: Unit) -> None:
-            await self._person(unit, user)
+            _known(await self._person(unit, user), preference, kind)
             granted(unit.decide(PERSON, user, DeletePreference(user, preference, unit.at)))
+            if kind is DutyPreference:
+                await remind_person(unit, user, self._minute)
 
         await self._shell.do(work)
 
@@ -163,6 +232,7 @@ class Contacts:
         await unit.load(PERSON, [user])
         if isinstance(unit.state(PERSON, user), Unknown):
             await introduce(unit, {user: Newcomer(mask(self._access.email(user) or ""))}, self._minute)
+        await offer(unit, [user])
         state = unit.state(PERSON, user)
         if not isinstance(state, Reachable):
             raise Refused(Refusal("NOT_FOUND", f"There is no user {user}"))
@@ -192,3 +262,9 @@ class Contacts:
         made = changed.contact(contact)
         assert made is not None
         return Address(made, target)
+
+
+def _known(person: Reachable, preference: int, kind: Kind) -> None:
+    """Raises `Refused` where this person has no such preference of this kind."""
+    if not isinstance(person.any_preference(preference), kind):
+        raise Refused(Refusal("NOT_FOUND", f"There is no preference {preference}"))

@@ -14,8 +14,8 @@ from channels import attempts
 from events.notifier import AlertPreferenceType, AnswerAction
 from events.shared import Actor, ActorType
 from notifier.answers import Answers, Became, Found
-from notifier.api import AtDesk, Desk, Knows
 from notifier.contacts import Wish
+from notifier.desk import AtDesk, Desk, Knows
 from notifier.domain.dossier import AlertState, Dossier
 from notifier.domain.reach import LONGEST_DELAY_MIN, Preference
 from runtime.access import Access, Caller, caller
@@ -153,8 +153,9 @@ async def _me(
     errors: Mapping[str, str] | None = None,
     form: Mapping[str, Any] | None = None,
 ) -> Response:
-    wishes, addresses = await desk.contacts.preferences(viewer.id)
-    rules = [Rule(one, addresses[one.contact].target) for one in wishes]
+    chosen = await desk.contacts.choices(viewer.id)
+    addresses = chosen.addresses
+    rules = [Rule(one, addresses[one.contact].target) for one in chosen.person.preferences]
     values: dict[str, Any] = {
         "addresses": list(addresses.values()),
         "options": [(one.contact.id, one.target) for one in addresses.values()],

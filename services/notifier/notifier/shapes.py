@@ -2,15 +2,22 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from events.notifier import AlertPreferenceType, ContactStatus, Method
-from notifier.contacts import Address, Wish
+from events.notifier import AlertPreferenceType, ContactStatus, DutyPreferenceType, Method, UpdatePreferenceType
+from notifier.contacts import Address, DutyWish, SubscriptionWish, UpdateWish, Wish
+from notifier.domain import notice
 from notifier.domain.page import Failed, Fate, Held, Notification, Sent, Suppressed, Underway, Waiting
-from notifier.domain.reach import LONGEST_DELAY_MIN, Preference
+from notifier.domain.reach import (
+    LONGEST_DELAY_MIN,
+    DutyPreference,
+    Preference,
+    SubscriptionPreference,
+    UpdatePreference,
+)
 from runtime.access import Access
 from runtime.resources import Body, Ref, Resource
 
@@ -70,6 +77,70 @@ class PreferenceResource(Resource):
         return cls(id=one.id, method=one.method, contact=contact, delay_min=one.delay_min, type=one.type)
 
 
+class DutyBody(Body):
+    method: Annotated[PublishedMethod, AfterValidator(_available)]
+    contact: Ref
+    before_min: Literal[0, 15, 30, 60, 180, 360, 720, 1440] = 0
+    type: DutyPreferenceType = DutyPreferenceType.ON_CALL
+
+    @property
+    def wish(self) -> DutyWish:
+        return DutyWish(self.contact.id, self.before_min, self.type)
+
+
+class DutyResource(Resource):
+    id: int
+    method: Method
+    contact: EmailResource
+    before_min: int
+    type: DutyPreferenceType
+
+    @classmethod
+    def of(cls, one: DutyPreference, address: Address) -> "DutyResource":
+        contact = EmailResource.of(address)
+        return cls(id=one.id, method=one.method, contact=contact, before_min=one.before_min, type=one.type)
+
+
+class UpdateBody(Body):
+    method: Annotated[PublishedMethod, AfterValidator(_available)]
+    contact: Ref
+    type: UpdatePreferenceType
+
+    @property
+    def wish(self) -> UpdateWish:
+        return UpdateWish(self.type, self.contact.id)
+
+
+class UpdateResource(Resource):
+    id: int
+    method: Method
+    contact: EmailResource
+    type: UpdatePreferenceType
+
+    @classmethod
+    def of(cls, one: UpdatePreference, address: Address) -> "UpdateResource":
+        return cls(id=one.id, method=one.method, contact=EmailResource.of(address), type=one.type)
+
+
+class SubscriptionBody(Body):
+    method: Annotated[PublishedMethod, AfterValidator(_available)]
+    contact: Ref
+
+    @property
+    def wish(self) -> SubscriptionWish:
+        return SubscriptionWish(self.contact.id)
+
+
+class SubscriptionResource(Resource):
+    id: int
+    method: Method
+    contact: EmailResource
+
+    @classmethod
+    def of(cls, one: SubscriptionPreference, address: Address) -> "SubscriptionResource":
+        return cls(id=one.id, method=one.method, contact=EmailResource.of(address))
+
+
 class TestResource(Resource):
     """What a test message met."""
 
@@ -90,7 +161,9 @@ class PersonRel(Resource):
 
 
 class NotificationResource(Resource):
-    """`SUPPRESSED` and the last three fields are ours; the rest is the published shape."""
+    """`SUPPRESSED` and the last four fields are ours; the rest is the published shape.
+
+    `occasion` is what somebody is merely told of: then there is no `level`."""
 
     id: int
     method: Method
@@ -102,7 +175,8 @@ class NotificationResource(Resource):
     status: str
     error_message: str | None = None
     message: int | None = None
-    level: int
+    level: int | None = None
+    occasion: str | None = None
     reason: str
 
     @classmethod
@@ -122,6 +196,38 @@ class NotificationResource(Resource):
             level=one.level,
             reason=one.reason,
         )
+
+    @classmethod
+    def of_notice(cls, alert: int, subject: str, one: notice.Known, access: Access) -> "NotificationResource":
+        rel = access.user_rel(one.told.user)
+        at, status, error, message = _fate(one)
+        return cls(
+            id=one.told.notice,
+            method=one.told.method,
+            target=one.told.mask,
+            subject=subject,
+            alert_id=alert,
+            user=PersonRel(id=one.told.user, firstname=rel.first_name, lastname=rel.last_name),
+            notification_time=at,
+            status=status,
+            error_message=error,
+            message=message,
+            occasion=one.told.occasion,
+            reason=one.told.reason,
+        )
+
+
+def _fate(one: notice.Known) -> tuple[datetime, str, str | None, int | None]:
+    """When, which status, which error, in which mail."""
+    match one:
+        case notice.Sent(_, at, message):
+            return at, "SUCCESS", None, message
+        case notice.Failed(_, at, error):
+            return at, "ERROR", error, None
+        case notice.Cancelled(_, at, reason):
+            return at, "SUPPRESSED", reason, None
+        case _:
+            return one.told.send_at, "SCHEDULED", None, None
 
 
 _STATUS: Final[dict[type, str]] = {
