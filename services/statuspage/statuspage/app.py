@@ -17,6 +17,7 @@ from runtime.restore import Restore
 from runtime.role import Part, Role
 from runtime.settings import Settings
 from runtime.shell import Shell, Wakes
+from runtime.subscription import Deciding
 from runtime.ticks import Ticks
 from runtime.topics import TopicCheck
 from runtime.unit import Unit
@@ -36,6 +37,7 @@ from statuspage.services import Services
 from statuspage.streams import KINDS, MAINTENANCE, SUBSCRIBER
 from statuspage.subscriptions import Subscriptions
 from statuspage.upkeep import Upkeep
+from statuspage.worker import Worker
 from web.errors import answer
 from web.guards import ApiError, SignInNeeded, install
 from web.pages import Pages, environment
@@ -102,7 +104,9 @@ def worker_parts(shell: Shell) -> Sequence[Part]:
     announcer = Announcer(access, shell.settings.public_url)
     deadlines = {MAINTENANCE.name: Upkeep(announcer).tick, SUBSCRIBER.name: publics.tick}
     ticks = Ticks(shell, by_kind(deadlines, people_are_known))
-    return (shell.relay, Restore(shell, OWN_TOPICS), Wakes(shell), people, ticks)
+    automation = Worker(announcer, access, people_are_known)
+    actions = Deciding(shell, reader=WORKER, topics=(ACTIONS.name,), react=automation.react)
+    return (shell.relay, Restore(shell, OWN_TOPICS), Wakes(shell), people, actions, ticks)
 
 
 def worker_role(shell: Shell) -> Role:
