@@ -16,6 +16,16 @@ STATES: Final = {
     "DELIVERED": (noop("Delivered"), "good", "check"),
     "FAILED": (noop("Failed"), "bad", "cross"),
     "SUPPRESSED": (noop("Not sent"), "calm", "pause"),
+    # of a service
+    "OPERATIONAL": (noop("Operational"), "good", "check"),
+    "UNDER_MAINTENANCE": (noop("Under maintenance"), "info", "pause"),
+    "DEGRADED": (noop("Degraded"), "warn", "down"),
+    "PARTIAL_OUTAGE": (noop("Partial outage"), "warn", "warning"),
+    "MAJOR_OUTAGE": (noop("Major outage"), "bad", "cross"),
+    # of an incident
+    "INVESTIGATING": (noop("Investigating"), "bad", "warning"),
+    "IDENTIFIED": (noop("Identified"), "warn", "info"),
+    "MONITORING": (noop("Monitoring"), "info", "clock"),
     # of a source, a contact, a key
     "ACTIVE": (noop("Active"), "good", "check"),
     "DISABLED": (noop("Disabled"), "calm", "pause"),
