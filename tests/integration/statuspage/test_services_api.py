@@ -119,3 +119,23 @@ def test_uptime_is_told_when_asked_for() -> None:
         assert uptime["rangeStart"][:10] == (house.now - timedelta(days=90)).isoformat()[:10]
 
     in_virtual_time(story)
+
+
+def test_open_incidents_and_subscriptions_are_told_when_asked_for() -> None:
+    async def story(house: House) -> None:
+        await house.start_web()
+        number = await house.makes("/services", CHECKOUT)
+        quiet = await house.makes("/services", {"name": "Quiet"})
+        affected = [{"impact": "DEGRADED", "service": {"id": number}}]
+        incident = await house.makes("/incidents", {"summary": "Slow", "affectedServices": affected})
+        subscribed = await house.does(
+            ADA, "PUT", f"/services/{number}/private-subscribers", [{"id": ADA, "type": "USER"}]
+        )
+        assert subscribed.is_success
+        listed = await house.reads("/services?include=incidents&include=subscribed")
+        assert [(one["id"], one["subscribed"]) for one in listed] == [(number, True), (quiet, False)]
+        assert [[seen["id"] for seen in one["incidents"]] for one in listed] == [[incident], []]
+        assert listed[0]["status"] == "DEGRADED"
+        assert "incidents" not in await house.reads(f"/services/{number}")
+
+    in_virtual_time(story)

@@ -1,15 +1,11 @@
-"""The JSON of services and their uptime."""
+"""The JSON of services."""
 
-from datetime import datetime
-from typing import Annotated
-
-from pydantic import Field
+from typing import Any
 
 from events.statuspage import ServiceStatus
 from runtime.access import Access
 from runtime.resources import Resource, TeamRel
 from statuspage.domain.service import Known
-from statuspage.domain.uptime import LONGEST, History, outages, percentages
 
 
 class ServiceRel(Resource):
@@ -27,42 +23,7 @@ class ServiceRel(Resource):
         return cls(id=service, name=known.now.name, alias=known.now.alias, status=known.status)
 
 
-class OutageResource(Resource):
-    status: ServiceStatus
-    start: Annotated[datetime, Field(alias="from")]
-    until: datetime
-
-
-class PercentagesResource(Resource):
-    """In percent, of the last so many days."""
-
-    p90: float
-    p60: float
-    p30: float
-
-
-class UptimeResource(Resource):
-    range_start: datetime
-    range_end: datetime
-    outages: list[OutageResource]
-    uptime_percentage: PercentagesResource
-
-    @classmethod
-    def of(cls, history: History, at: datetime) -> "UptimeResource":
-        start, by_days = at - LONGEST, percentages(history, at)
-        return cls(
-            range_start=start,
-            range_end=at,
-            outages=[
-                OutageResource(status=one.status, start=one.start, until=one.end) for one in outages(history, start, at)
-            ],
-            uptime_percentage=PercentagesResource(**{f"p{days}": round(part, 4) for days, part in by_days.items()}),
-        )
-
-
 class ServiceResource(Resource):
-    """`subscribed`, `uptime` and `incidents` are there when they were asked for."""
-
     id: int
     name: str
     alias: str | None
@@ -71,24 +32,21 @@ class ServiceResource(Resource):
     one_open_incident_only: bool
     show_uptime_history: bool
     teams: list[TeamRel]
-    subscribed: bool | None = None
-    uptime: UptimeResource | None = None
 
     @classmethod
-    def of(
-        cls, service: Known, access: Access, *, uptime_at: datetime | None = None, subscribed: bool | None = None
-    ) -> "ServiceResource":
-        """With the uptime as it stands at `uptime_at`."""
-        now = service.now
-        return cls(
-            id=now.service,
-            name=now.name,
-            alias=now.alias,
-            status=service.status,
-            description=now.description,
-            one_open_incident_only=now.one_open_incident_only,
-            show_uptime_history=now.show_uptime_history,
-            teams=[access.team_rel(team) for team in now.teams],
-            subscribed=subscribed,
-            uptime=UptimeResource.of(service.history, uptime_at) if uptime_at else None,
-        )
+    def of(cls, service: Known, access: Access) -> "ServiceResource":
+        return cls(**fields_of(service, access))
+
+
+def fields_of(service: Known, access: Access) -> dict[str, Any]:
+    now = service.now
+    return {
+        "id": now.service,
+        "name": now.name,
+        "alias": now.alias,
+        "status": service.status,
+        "description": now.description,
+        "one_open_incident_only": now.one_open_incident_only,
+        "show_uptime_history": now.show_uptime_history,
+        "teams": [access.team_rel(team) for team in now.teams],
+    }
