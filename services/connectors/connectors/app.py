@@ -5,17 +5,22 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from connectors import api, pages
+from channels.smtp import SmtpSender
+from connectors import api, hooks, pages
 from connectors.api.desk import Desk
+from connectors.bridges.email import Post
 from connectors.buttons import Buttons
 from connectors.configuration import Actions, Cells, Connectors
 from connectors.endings import Endings
-from connectors.indexes import reindex
+from connectors.hooks import Hooks
 from connectors.outside import Outside
 from connectors.pages import Front
-from connectors.projection import Others
+from connectors.projection import POLICY, Others
 from connectors.references import References
+from connectors.restoring import reindex
+from connectors.sending import Sending
 from connectors.streams import KINDS
+from connectors.worker import READER, TOPICS, Worker, tick
 from events.topics import (
     ACCOUNTS,
     ACTIONS,
@@ -33,6 +38,7 @@ from events.topics import (
 from runtime.access import Access, Door
 from runtime.broker_kafka import of_process
 from runtime.clock import SystemClock
+from runtime.deliveries import Deliveries
 from runtime.edge import install_refusals
 from runtime.gate import Gate
 from runtime.ledger_postgres import PostgresLedger
@@ -41,6 +47,8 @@ from runtime.restore import Restore
 from runtime.role import Part, Role
 from runtime.settings import Settings
 from runtime.shell import Shell, Wakes
+from runtime.subscription import Deciding
+from runtime.ticks import Ticks
 from runtime.topics import TopicCheck
 from runtime.vault import Keyring
 from runtime.views import Tail
@@ -57,7 +65,7 @@ OWN_TOPICS: Final = tuple(topic.name for topic in OWN)
 
 def worker(settings: Settings) -> Role:
     """The role as it runs: on the process' Kafka, and on Postgres."""
-    return _real(settings, worker_role, (*OWN, ALERTS, ESCALATIONS, INCIDENTS, ACCOUNTS, PEOPLE))
+    return _real(settings, worker_role, (*OWN, ALERTS, ESCALATIONS, INCIDENTS, SOURCES, ONCALL, STATUSPAGES))
 
 
 def web(settings: Settings) -> Role:
@@ -86,9 +94,34 @@ def vault_of(settings: Settings) -> Keyring:
     return Keyring.parse(settings.vault_keys.get_secret_value(), "VAULT_KEYS")
 
 
-def worker_parts(shell: Shell) -> Sequence[Part]:
-    """What runs in `connectors.worker`, on any adapters."""
-    return (shell.relay, Restore(shell, OWN_TOPICS), Wakes(shell))
+def post_of(settings: Settings) -> SmtpSender:
+    return SmtpSender(settings.smtp_url.get_secret_value(), settings.mail_from)
+
+
+def worker_parts(shell: Shell, outside: Outside | None = None, post: Post | None = None) -> Sequence[Part]:
+    """What runs in `connectors.worker`, on any adapters; `outside` and `post` stand for the world in a simulation."""
+    settings, others = shell.settings, Others()
+    out, mail = outside or Outside(settings), post or post_of(settings)
+    sending = Sending(out, mail, vault_of(settings), shell.clock, settings.public_url)
+    return (
+        shell.relay,
+        Restore(shell, OWN_TOPICS),
+        Wakes(shell),
+        Tail(shell, others),
+        out,
+        *([Closing(mail)] if isinstance(mail, SmtpSender) else []),
+        Deciding(shell, reader=READER, topics=TOPICS, react=Worker(_policy_name(others)).react),
+        Ticks(shell, tick, Gate(shell, READER, (ALERTS.name,))),
+        Deliveries(shell, sending),
+    )
+
+
+def _policy_name(others: Others) -> Callable[[int], str]:
+    def name(policy: int) -> str:
+        known = others.find(POLICY, policy)
+        return known.name if known else ""
+
+    return name
 
 
 def worker_role(shell: Shell) -> Role:
@@ -112,17 +145,35 @@ def web_role(shell: Shell, outside: Outside | None = None) -> Role:
         Tail(shell, endings, from_end=True),
         out,
     )
-    return Role(WEB, parts, http_app(shell.settings, desk, people))
+    return Role(WEB, parts, http_app(shell, desk, people))
 
 
-def http_app(settings: Settings, desk: Desk, people: Tail) -> FastAPI:
-    app = FastAPI(title="connectors", openapi_url=None)
+def http_app(shell: Shell, desk: Desk, people: Tail) -> FastAPI:
+    app, settings = FastAPI(title="connectors", openapi_url=None), shell.settings
     looks = Pages(environment("connectors"))
     sessions = Sessions(settings.secret_key.get_secret_value(), settings.public_url)
     Door(desk.access, people, session_of=sessions.read, refusal=ApiError, sign_in=SignInNeeded).install(app)
     app.state.desk, app.state.front = desk, Front(looks)
+    app.state.hooks = Hooks(shell, vault_of(settings))
     app.include_router(api.router)
+    app.include_router(hooks.router)
     app.include_router(pages.router)
     install_refusals(app, answer)
     install(app, pages=looks)
     return app
+
+
+class Closing:
+    """Says goodbye to the mail server at the end."""
+
+    def __init__(self, post: SmtpSender) -> None:
+        self._post = post
+
+    async def start(self) -> None:
+        """Connections are made when there is something to send."""
+
+    async def stop(self) -> None:
+        await self._post.close()
+
+    def ready(self) -> str | None:
+        return None

@@ -2,7 +2,7 @@
 its source, out come the new belief and the wishes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -54,14 +54,15 @@ def source_of(event: Event) -> int | None:
 
 
 def taken_in(
-    dossier: Dossier, envelope: Envelope, actions: Sequence[ActionConfigured]
+    dossier: Dossier, envelope: Envelope, actions: Sequence[ActionConfigured], policy_name: Callable[[int], str]
 ) -> tuple[Dossier, tuple[Wish, ...]]:
     """The dossier after this event, and what it wishes; `actions` are all that may concern the alert's source.
 
     What an escalation triggers before the alert itself was read is wished when it is.
     """
     now = follow(dossier, envelope.event)
-    now = now.model_copy(update={"trace": envelope.traceparent or now.trace})
+    name = now.policy_name or ("" if now.policy is None else policy_name(now.policy))
+    now = now.model_copy(update={"trace": envelope.traceparent or now.trace, "policy_name": name})
     met = occurrences(envelope)
     if not now.known:
         return now.model_copy(update={"early": (*now.early, *met)}), ()

@@ -80,6 +80,7 @@ class Sending:
             act(unit, run.alert, gone, Cause(run.event_id))
             return False
         made = log_of(state).made.get(run.action)
+        made = made if made is not None and made.connector == run.connector else None
         cells = await _cell(unit, run.cell), await _cell(unit, tool.cell if tool else None)
         self._claimed[delivery.id] = Claimed(run, made, tool, *cells)
         return True

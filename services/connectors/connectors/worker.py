@@ -4,7 +4,8 @@ alerts, escalations -> triggers -> matching actions -> queued, planned or skippe
 time                -> planned actions whose time has come, and heads that were not answered
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from connectors.domain.runs import Planned, Queue, Skip, Tick, due_plans
@@ -22,23 +23,29 @@ TOPICS: Final = (ALERTS.name, ESCALATIONS.name, INCIDENTS.name)
 GONE: Final = "The alert action was deleted before its time had come"
 
 
-async def react(unit: Unit, batch: Sequence[Received]) -> None:
-    """One batch: beliefs first, then everything in the order in which it was said."""
-    mine = [(alert, received) for received in batch if (alert := alert_of(received.envelope.event)) is not None]
-    alerts = {alert for alert, _ in mine}
-    await unit.load(RUNS, alerts)
-    known = await read_dossiers(unit, alerts)
-    before = dict(known)
-    named = {source_of(received.envelope.event) for _, received in mine} | {one.source for one in known.values()}
-    actions = await actions_of(unit, [source for source in named if source is not None])
-    wished: list[Sequence[Wish]] = []
-    for alert, received in mine:
-        known[alert], wishes = taken_in(known[alert], received.envelope, actions)
-        wished.append(wishes)
-    fresh = iter(await unit.draw("run", sum(len(wishes) for wishes in wished)))
-    for (alert, received), some in zip(mine, wished, strict=True):
-        _decide(unit, alert, received, [(wish, next(fresh)) for wish in some])
-    keep_dossiers(unit, (one for alert, one in known.items() if one != before[alert]))
+@dataclass(frozen=True)
+class Worker:
+    """`policy_name` knows what policies are called (empty: unknown)."""
+
+    policy_name: Callable[[int], str]
+
+    async def react(self, unit: Unit, batch: Sequence[Received]) -> None:
+        """One batch: beliefs first, then everything in the order in which it was said."""
+        mine = [(alert, received) for received in batch if (alert := alert_of(received.envelope.event)) is not None]
+        alerts = {alert for alert, _ in mine}
+        await unit.load(RUNS, alerts)
+        known = await read_dossiers(unit, alerts)
+        before = dict(known)
+        named = {source_of(received.envelope.event) for _, received in mine} | {one.source for one in known.values()}
+        actions = await actions_of(unit, [source for source in named if source is not None])
+        wished: list[Sequence[Wish]] = []
+        for alert, received in mine:
+            known[alert], wishes = taken_in(known[alert], received.envelope, actions, self.policy_name)
+            wished.append(wishes)
+        fresh = iter(await unit.draw("run", sum(len(wishes) for wishes in wished)))
+        for (alert, received), some in zip(mine, wished, strict=True):
+            _decide(unit, alert, received, [(wish, next(fresh)) for wish in some])
+        keep_dossiers(unit, (one for alert, one in known.items() if one != before[alert]))
 
 
 def _decide(unit: Unit, alert: int, received: Received, wishes: Sequence[tuple[Wish, int]]) -> None:

@@ -101,10 +101,11 @@ class Planned:
 
 @dataclass(frozen=True)
 class Made:
-    """What an action made in the other tool for this alert."""
+    """What an action made in the other tool for this alert, and over which connector."""
 
     reference: str
     link: str | None = None
+    connector: int | None = None
 
 
 @dataclass(frozen=True)
@@ -259,6 +260,13 @@ def log_of(state: State) -> Log:
 
 def head_of(state: State) -> Head | None:
     return state.head if isinstance(state, Busy) else None
+
+
+def is_told_over(state: State, action: int, connector: int) -> bool:
+    """Whether this action told of the alert over this connector, or is just about to."""
+    head, made = head_of(state), log_of(state).made.get(action)
+    is_telling = head is not None and (head.run.action, head.run.connector) == (action, connector)
+    return is_telling or (made is not None and made.connector == connector)
 
 
 def due_plans(state: State, at: datetime) -> list[Planned]:
@@ -477,8 +485,7 @@ def evolve(state: State, event: Event) -> State:
         case ActionDeferred(run=run, error=error) if _is_head(state, run):
             return _headed(state, log, error=error)
         case ActionSucceeded(run=run, action=action, reference=reference, link=link) if _is_head(state, run):
-            made = log.made if reference is None else log.made | {action: Made(reference, link)}
-            return _next(state, replace(log, made=made))
+            return _next(state, _made(state, log, action, reference, link))
         case ActionFailed(run=run) if _is_head(state, run):
             return _next(state, log)
         case _:
@@ -500,6 +507,12 @@ def _next(state: State, log: Log) -> State:
         return Idle(log)
     first, *rest = state.waiting
     return Busy(log, Head(first), tuple(rest))
+
+
+def _made(state: State, log: Log, action: int, reference: str | None, link: str | None) -> Log:
+    if reference is None or not isinstance(state, Busy):
+        return log
+    return replace(log, made=log.made | {action: Made(reference, link, state.head.run.connector)})
 
 
 def _is_head(state: State, run: int) -> bool:
