@@ -59,7 +59,7 @@ async def down(suite: Suite) -> int:
         return 0
     try:
         compose.check_engine()
-        await asyncio.to_thread(compose.run, "down")
+        await asyncio.to_thread(compose.run, "down", "--remove-orphans")
     except (WrongWish, NotReady) as error:
         sys.stderr.write(f"\nalarum: {error}\n")
         return 1

@@ -84,6 +84,13 @@ class TestRoles:
         assert "depends_on" not in services["statuspage-reader"]
         assert "depends_on" not in services["router"]
 
+    def test_what_containers_refer_to_is_there(self, services: dict[str, Any]) -> None:
+        whole = yaml.safe_load(FILES[0].read_text())
+        waited_for = {name for one in services.values() for name in one.get("depends_on", {})}
+        mounted = {mount.partition(":")[0] for one in services.values() for mount in one.get("volumes", ())}
+        assert waited_for <= set(services)
+        assert mounted == set(whole["volumes"])
+
     def test_whoever_decides_waits_for_topics_and_tables(self, services: dict[str, Any]) -> None:
         for role in known_roles():
             if role.endswith((".worker", ".web")):

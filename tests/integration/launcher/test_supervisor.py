@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 import stat
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -13,11 +14,15 @@ import httpx
 import psutil
 import pytest
 import pytest_asyncio
+from aiokafka import AIOKafkaConsumer
 
+from events.topics import TRAFFIC_PARTITIONS
+from launcher.external import Listener
 from launcher.processes import free_port
 from launcher.server import ServerFailed, is_listening
 from launcher.suite import Suite, read_env, secrets_of
 from launcher.supervisor import Programs, Supervisor
+from tests.authority import Authority
 
 TOY = str(Path(__file__).with_name("toy_host.py"))
 
@@ -180,3 +185,23 @@ async def pid_at(url: str) -> int | None:
     with contextlib.suppress(httpx.TransportError):
         return int((await ask(url))["pid"])
     return None
+
+
+async def test_a_suite_with_a_door_is_ready_when_others_may_read(tmp_path: Path) -> None:
+    port = free_port()
+    authority = Authority(tmp_path)
+    door = Listener("127.0.0.1", port, str(authority.certificate("127.0.0.1")), "dashboard", "what-they-know")
+    made = replace(TOYS, topics=("-m", "runtime.topics"))
+    async with running(suite_in(tmp_path, door=door), made) as said:
+        assert f"others read the event stream at 127.0.0.1:{port}" in said
+        consumer = AIOKafkaConsumer(
+            "alerts.v1",
+            bootstrap_servers=f"127.0.0.1:{port}",
+            security_protocol="SASL_SSL",
+            ssl_context=ssl.create_default_context(cafile=authority.file),
+            sasl_mechanism="PLAIN",
+            sasl_plain_username="dashboard",
+            sasl_plain_password="what-they-know",
+        )
+        async with consumer:
+            assert len(consumer.assignment()) == TRAFFIC_PARTITIONS
