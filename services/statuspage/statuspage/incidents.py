@@ -23,6 +23,7 @@ from statuspage.domain.subscription import About
 from statuspage.newsroom import Newsroom, only_one_open
 from statuspage.references import References
 from statuspage.services import services_by_id
+from statuspage.showing import every_page
 from statuspage.streams import INCIDENT, SERVICE
 
 OUTDATED: Final = Refusal(
@@ -136,11 +137,15 @@ class Incidents:
 
         return await self._shell.run(find)
 
+    async def has_pages(self) -> bool:
+        """Whether there is any status page to show incidents on."""
+        return bool(await self._shell.run(every_page))
+
     # -- wishes
 
-    async def create(
-        self, body: IncidentBody, caller: Caller, *, alert: int | None = None, template: int | None = None
-    ) -> Seen:
+    async def create(self, body: IncidentBody, caller: Caller, *, alert: int | None = None) -> Seen:
+        """`alert`: what it is opened from, and linked to."""
+
         async def work(unit: Unit) -> Seen:
             await unit.load(SERVICE, [one.service for one in body.affected])
             await self._check(unit, caller, body.affected)
@@ -157,7 +162,6 @@ class Incidents:
                 affected=body.affected,
                 send_notification=bool(body.send_notification),
                 alert=alert,
-                template=template,
                 began_at=began,
                 said_at=body.updated_at or unit.at,
                 by=_by(caller),
@@ -180,7 +184,7 @@ class Incidents:
                 raise Refused(OUTDATED)
             affected = _with_hidden(body.affected, seen, await services_by_id(unit, seen.story.services))
             await unit.load(SERVICE, {*seen.story.services, *(one.service for one in affected)})
-            self._only_responders(caller, seen.services.values())
+            self.only_responders(caller, seen.services.values())
             await self._check(unit, caller, body.affected, besides=seen.story.services)
             if not seen.story.is_over:
                 fields = _fields(body.affected)
@@ -214,7 +218,8 @@ class Incidents:
         roles = [self._references.access.role_in(caller, teams) for teams in owners]
         return all(RANK[role] >= RANK[Role.RESPONDER] for role in roles)
 
-    def _only_responders(self, caller: Caller, services: Iterable[Known]) -> None:
+    def only_responders(self, caller: Caller, services: Iterable[Known] = ()) -> None:
+        """Raises `Refused`."""
         if not self.may_write(caller, services):
             raise forbidden(f"This needs the role {Role.RESPONDER}; you have {caller.role}")
 
@@ -247,13 +252,13 @@ class Incidents:
             if service not in known or not self._references.may_see(caller, known[service].now.teams):
                 raise invalid_field(field, f"there is no service {service}")
         allowed = set(besides)
-        self._only_responders(caller, [one for number, one in known.items() if number not in allowed])
+        self.only_responders(caller, [one for number, one in known.items() if number not in allowed])
 
     async def _connect(self, incident: int, caller: Caller, command: ToCommand) -> None:
         async def work(unit: Unit) -> None:
             await unit.load(INCIDENT, [incident])
             seen = await self.look(unit, incident, caller)
-            self._only_responders(caller, seen.services.values())
+            self.only_responders(caller, seen.services.values())
             await self._newsroom.carry_out(unit, incident, command(unit))
 
         await self._shell.do(work)

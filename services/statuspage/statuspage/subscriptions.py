@@ -1,6 +1,6 @@
 """Units of work on who hears of what: users and teams subscribe to incidents, services and status pages. Refusals are raised as `Refused`."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,6 +44,8 @@ class Hearing:
     users: tuple[tuple[int, str], ...]
     teams: tuple[tuple[int, str], ...]
     may_add: bool
+    choices: tuple[tuple[str, str], ...]
+    """Whom the viewer may subscribe as well: `user:7` or `team:3`, and a name."""
 
     @property
     def address(self) -> str:
@@ -183,4 +185,14 @@ class Subscriptions:
             users=tuple((one.user, access.name(one.user)) for one in shown if one.user is not None),
             teams=teams,
             may_add=may_add,
+            choices=tuple(self._choices(known, caller)) if may_add else (),
         )
+
+    def _choices(self, known: Subscribed, caller: Caller) -> Iterator[tuple[str, str]]:
+        access = self._references.access
+        for person in access.people():
+            if access.may_see_user(caller, person.user) and person.user not in known.users:
+                yield f"user:{person.user}", access.name(person.user)
+        for team in access.teams():
+            if access.may_see(caller, [team.team]) and team.team not in known.teams:
+                yield f"team:{team.team}", f"Team {team.name}"

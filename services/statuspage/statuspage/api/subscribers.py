@@ -2,19 +2,16 @@
 
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Body, Query, Response
+from fastapi import APIRouter, Query, Response
 
 from events.statuspage import Subject
 from runtime.access import Access
 from runtime.resources import answer, no_content
-from statuspage.bodies.incidents import SubscriberBody, Subscribers
+from statuspage.bodies.incidents import OneOrMore, Subscribers
 from statuspage.desk import Anybody, AtDesk, Knows
 from statuspage.domain.subscription import About, Who
 from statuspage.shapes.incidents import SubscriberResource
 from web.guards import Id
-
-Added = Annotated[SubscriberBody | Subscribers, Body()]
-"""One or several: both are published."""
 
 router: Final = APIRouter()
 
@@ -40,9 +37,8 @@ def _serve(collection: str, subject: Subject, *, is_replaceable: bool) -> None:
         response_model=list[SubscriberResource],
         status_code=202,
     )
-    async def add(number: Id, body: Added, caller: Anybody, desk: AtDesk, access: Knows) -> Response:
-        several = body if isinstance(body, list) else [body]
-        who = [one.who for one in several]
+    async def add(number: Id, body: OneOrMore, caller: Anybody, desk: AtDesk, access: Knows) -> Response:
+        who = [one.who for one in body]
         return _listed(await desk.subscriptions.add(About(subject, number), who, caller), access, 202)
 
     @router.delete(f"{path}/{{subscriber}}", summary=f"End a subscription to the {thing}", status_code=204)

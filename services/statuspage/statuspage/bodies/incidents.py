@@ -72,3 +72,5 @@ class SubscriberBody(Body):
 
 
 Subscribers = Annotated[list[SubscriberBody], Field(max_length=1000)]
+OneOrMore = Annotated[Subscribers, BeforeValidator(lambda value: [value] if isinstance(value, dict) else value)]
+"""Both a list and a single one are published."""
