@@ -14,8 +14,8 @@ from statuspage.desk import Anybody, AtDesk, Desk, Knows
 from statuspage.domain.service import Known
 from statuspage.domain.subscription import About
 from statuspage.shapes.incidents import IncidentResource
-from statuspage.shapes.included import ServiceShown, UptimeResource
-from statuspage.shapes.services import ServiceResource
+from statuspage.shapes.included import ServiceShown
+from statuspage.shapes.services import ServiceResource, UptimeResource
 from web.guards import Id
 
 MOST: Final = 100

@@ -6,13 +6,16 @@ An outage is a run of outage statuses without a pause; one shorter than a minute
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
+from itertools import pairwise
 from typing import Final
 
 from events.statuspage import ServiceStatus
 
 WINDOWS_DAYS: Final = (30, 60, 90)
 LONGEST: Final = timedelta(days=90)
+REMEMBERED: Final = timedelta(days=91)
+"""A calendar's ninety days may be an hour longer."""
 SHORTEST_OUTAGE: Final = timedelta(minutes=1)
 WEIGHT: Final = {ServiceStatus.MAJOR_OUTAGE: 1.0, ServiceStatus.PARTIAL_OUTAGE: 0.3}
 SEVERITY: Final = {status: rank for rank, status in enumerate(ServiceStatus)}
@@ -61,7 +64,7 @@ def turned(history: History, status: ServiceStatus, since: datetime) -> History:
 
 def remembered(history: History, at: datetime) -> History:
     """Without what ended before the longest window that can be asked for at `at`."""
-    horizon = at - LONGEST
+    horizon = at - REMEMBERED
     passed = sum(1 for span in history[1:] if span.since <= horizon)
     return history[passed:]
 
@@ -99,14 +102,15 @@ def bars(history: History, at: datetime, zone: tzinfo, count: int = 90) -> list[
     """The last `count` days on the zone's calendar, today last and up to now."""
     today = at.astimezone(zone).date()
     starts = [datetime.combine(today - timedelta(days=back), time(), zone) for back in range(count - 1, -1, -1)]
-    return [_day(history, start, min(end, at)) for start, end in zip(starts, [*starts[1:], at], strict=True)]
+    return [_day(history, start, end) for start, end in pairwise([*starts, at])]
 
 
-def _day(history: History, start: datetime, end: datetime) -> Day:
+def _day(history: History, midnight: datetime, following: datetime) -> Day:
+    start, end = midnight.astimezone(UTC), following.astimezone(UTC)  # between clocks of one zone Python counts no leap
     if not history or history[0].since >= end:
-        return Day(start, None, None)
+        return Day(midnight, None, None)
     spans = [span.status for span, until in _spans(history, end) if until > start and span.since < end]
-    return Day(start, uptime(history, start, end), worst(spans))
+    return Day(midnight, uptime(history, start, end), worst(spans))
 
 
 def _spans(history: History, end: datetime) -> Iterator[tuple[Span, datetime]]:

@@ -1,11 +1,15 @@
-"""The JSON of services."""
+"""The JSON of services and their uptime."""
 
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from events.statuspage import ServiceStatus
 from runtime.access import Access
 from runtime.resources import Resource, TeamRel
 from statuspage.domain.service import Known
+from statuspage.domain.uptime import LONGEST, History, outages, percentages
 
 
 class ServiceRel(Resource):
@@ -21,6 +25,39 @@ class ServiceRel(Resource):
         if known is None:
             return cls(id=service)
         return cls(id=service, name=known.now.name, alias=known.now.alias, status=known.status)
+
+
+class OutageResource(Resource):
+    status: ServiceStatus
+    start: Annotated[datetime, Field(alias="from")]
+    until: datetime
+
+
+class PercentagesResource(Resource):
+    """In percent, of the last so many days."""
+
+    p90: float
+    p60: float
+    p30: float
+
+
+class UptimeResource(Resource):
+    range_start: datetime
+    range_end: datetime
+    outages: list[OutageResource]
+    uptime_percentage: PercentagesResource
+
+    @classmethod
+    def of(cls, history: History, at: datetime) -> "UptimeResource":
+        start, by_days = at - LONGEST, percentages(history, at)
+        return cls(
+            range_start=start,
+            range_end=at,
+            outages=[
+                OutageResource(status=one.status, start=one.start, until=one.end) for one in outages(history, start, at)
+            ],
+            uptime_percentage=PercentagesResource(**{f"p{days}": round(part, 4) for days, part in by_days.items()}),
+        )
 
 
 class ServiceResource(Resource):
