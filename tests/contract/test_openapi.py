@@ -32,7 +32,6 @@ PUBLISHED = json.loads((Path(__file__).parent / "published_operations.json").rea
 CORRECTED = {("/api/teams", "post"): {201}}
 
 PHONES = "people are reached by e-mail only; phones come with SMS and voice"
-DUTIES = "mails about duties, updates and subscriptions are not sent yet"
 ACTIONS = "alert actions are the connectors service's, which comes with the next issue"
 RESPONDERS = "whom a policy or a person asked cannot be taken back yet"
 NOT_YET = {
@@ -44,21 +43,6 @@ NOT_YET = {
     ("/api/users/{user-id}/contacts/phone-numbers/{id}", "delete"): PHONES,
     ("/api/users/{user-id}/contacts/phone-numbers/{id}", "get"): PHONES,
     ("/api/users/{user-id}/contacts/phone-numbers/{id}", "put"): PHONES,
-    ("/api/users/{user-id}/notification-preferences/duties", "get"): DUTIES,
-    ("/api/users/{user-id}/notification-preferences/duties", "post"): DUTIES,
-    ("/api/users/{user-id}/notification-preferences/duties/{id}", "delete"): DUTIES,
-    ("/api/users/{user-id}/notification-preferences/duties/{id}", "get"): DUTIES,
-    ("/api/users/{user-id}/notification-preferences/duties/{id}", "put"): DUTIES,
-    ("/api/users/{user-id}/notification-preferences/subscriptions", "get"): DUTIES,
-    ("/api/users/{user-id}/notification-preferences/subscriptions", "post"): DUTIES,
-    ("/api/users/{user-id}/notification-preferences/subscriptions/{id}", "delete"): DUTIES,
-    ("/api/users/{user-id}/notification-preferences/subscriptions/{id}", "get"): DUTIES,
-    ("/api/users/{user-id}/notification-preferences/subscriptions/{id}", "put"): DUTIES,
-    ("/api/users/{user-id}/notification-preferences/updates", "get"): DUTIES,
-    ("/api/users/{user-id}/notification-preferences/updates", "post"): DUTIES,
-    ("/api/users/{user-id}/notification-preferences/updates/{id}", "delete"): DUTIES,
-    ("/api/users/{user-id}/notification-preferences/updates/{id}", "get"): DUTIES,
-    ("/api/users/{user-id}/notification-preferences/updates/{id}", "put"): DUTIES,
 }
 
 

@@ -18,7 +18,7 @@ from events.topics import (
     VAULTS,
     Topic,
 )
-from notifier import api, notices, pages, preferences
+from notifier import api, me, notices, pages, preferences
 from notifier.answers import Answers
 from notifier.bulletins import Announcer
 from notifier.contacts import Contacts
@@ -157,6 +157,7 @@ def http_app(shell: Shell, desk: Desk, answers: Answers, access: Access, tail: T
     app.state.desk, app.state.front = desk, Front(looks, links_of(shell), answers)
     app.include_router(api.router)
     app.include_router(preferences.router)
+    app.include_router(me.router)
     app.include_router(pages.router)
     install_refusals(app, answer)
     install(app, pages=looks)

@@ -1,28 +1,22 @@
-"""What people see of notifier: how they are reached (`/me`), and the page behind a link in a message (`/answer`).
+"""What people see of notifier: the page behind a link in a message (`/answer`), and what `/me` (`me.py`) is made with.
 
 A GET never changes anything: scanners open every link in a mail. The page that opens has the button.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, Field, ValidationError
 
-from channels import attempts
-from events.notifier import AlertPreferenceType, AnswerAction
+from events.notifier import AnswerAction
 from events.shared import Actor, ActorType
 from notifier.answers import Answers, Became, Found
-from notifier.contacts import Wish
-from notifier.desk import AtDesk, Desk, Knows
+from notifier.desk import Knows
 from notifier.domain.dossier import AlertState, Dossier
-from notifier.domain.reach import LONGEST_DELAY_MIN, Preference
 from runtime.access import Access, Caller, caller
 from runtime.refusals import Refused
-from runtime.resources import ResourceId
-from web.forms import Values, field_errors, nest
-from web.guards import ApiError, Id
+from web.forms import Values, nest
+from web.guards import ApiError
 from web.pages import Pages, Viewer
 from web.session import AnswerLinks, Expired
 from web.words import gettext as _
@@ -64,121 +58,12 @@ def viewer_of(user: int, access: Access) -> Viewer:
     return Viewer(user, access.name(user), role=person.role, zone=person.timezone, locale=person.language)
 
 
-# -- me
-
-
-class PreferenceForm(BaseModel):
-    """A preference as the form sends it."""
-
-    type: AlertPreferenceType
-    contact: ResourceId
-    delay_min: Annotated[int, Field(ge=0, le=LONGEST_DELAY_MIN)]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A preference as a sentence has it: whom it tells, and after how many minutes."""
-
-    preference: Preference
-    target: str
-
-
-@router.get("/me")
-async def me(request: Request, who: SignedIn, front: AtFront, desk: AtDesk, access: Knows) -> Response:
-    return await _me(request, front, desk, viewer_of(who.user, access))
-
-
-@router.post("/me/contacts")
-async def add_contact(
-    request: Request, who: SignedIn, form: Posted, front: AtFront, desk: AtDesk, access: Knows
-) -> Response:
-    target = _text(form, "target")
-    try:
-        made = await desk.contacts.add(who.user, target)
-    except Refused as refused:
-        errors = {"target": _words(refused, "target")}
-        return await _me(request, front, desk, viewer_of(who.user, access), errors, {"target": target})
-    added = _("%(address)s was added. Send a test to see whether it can be reached.") % {"address": made.target}
-    return front.pages.redirect(request, "/me", flash=added)
-
-
-@router.post("/me/contacts/{contact}/delete")
-async def delete_contact(request: Request, contact: Id, who: SignedIn, front: AtFront, desk: AtDesk) -> Response:
-    await desk.contacts.remove(who.user, contact)
-    return front.pages.redirect(request, "/me", flash=_("The address was deleted"))
-
-
-@router.post("/me/contacts/{contact}/test")
-async def test_contact(
-    request: Request, contact: Id, who: SignedIn, front: AtFront, desk: AtDesk, access: Knows
-) -> Response:
-    attempt = await desk.test(who.user, await desk.contacts.address(who.user, contact), access)
-    return front.pages.redirect(request, "/me", flash=_tested(attempt))
-
-
-def _tested(attempt: attempts.Attempt) -> str:
-    match attempt:
-        case attempts.Sent(reply):
-            return _("The mail server took the test: %(reply)s") % {"reply": reply}
-        case attempts.Later(error) | attempts.Refused(error):
-            return _("The test could not be sent: %(error)s") % {"error": error}
-
-
-@router.post("/me/preferences")
-async def add_preference(
-    request: Request, who: SignedIn, form: Posted, front: AtFront, desk: AtDesk, access: Knows
-) -> Response:
-    try:
-        wished = PreferenceForm.model_validate(form)
-        await desk.contacts.prefer(who.user, Wish(wished.type, wished.contact, wished.delay_min))
-    except ValidationError as error:
-        return await _me(request, front, desk, viewer_of(who.user, access), field_errors(error, form), form)
-    except Refused as refused:
-        errors = {"contact": _words(refused, "contact.id")}
-        return await _me(request, front, desk, viewer_of(who.user, access), errors, form)
-    return front.pages.redirect(request, "/me", flash=_("The rule was added"))
-
-
-@router.post("/me/preferences/{preference}/delete")
-async def delete_preference(request: Request, preference: Id, who: SignedIn, front: AtFront, desk: AtDesk) -> Response:
-    await desk.contacts.drop(who.user, preference)
-    return front.pages.redirect(request, "/me", flash=_("The rule was deleted"))
-
-
-async def _me(
-    request: Request,
-    front: Front,
-    desk: Desk,
-    viewer: Viewer,
-    errors: Mapping[str, str] | None = None,
-    form: Mapping[str, Any] | None = None,
-) -> Response:
-    chosen = await desk.contacts.choices(viewer.id)
-    addresses = chosen.addresses
-    rules = [Rule(one, addresses[one.contact].target) for one in chosen.person.preferences]
-    values: dict[str, Any] = {
-        "addresses": list(addresses.values()),
-        "options": [(one.contact.id, one.target) for one in addresses.values()],
-        "high": _in_time(rules, AlertPreferenceType.HIGH_PRIORITY),
-        "low": _in_time(rules, AlertPreferenceType.LOW_PRIORITY),
-        "errors": errors or {},
-        "form": {"target": "", "type": "", "contact": "", "delay_min": "0", **(form or {})},
-        "longest": LONGEST_DELAY_MIN,
-    }
-    return front.pages.render(request, "me.html", viewer, status=422 if errors else 200, **values)
-
-
-def _in_time(rules: Sequence[Rule], kind: AlertPreferenceType) -> list[Rule]:
-    mine = [rule for rule in rules if rule.preference.type is kind]
-    return sorted(mine, key=lambda rule: rule.preference.delay_min)
-
-
-def _text(form: Values, name: str) -> str:
+def text_of(form: Values, name: str) -> str:
     value = form.get(name, "")
     return value if isinstance(value, str) else ""
 
 
-def _words(refused: Refused, field: str) -> str:
+def words_of(refused: Refused, field: str) -> str:
     """The sentence without the name of the field, which stands beside it."""
     return refused.refusal.message.removeprefix(f"{field}: ")
 
@@ -247,7 +132,7 @@ def _action(found: Found) -> AnswerAction:
 
 def _pressed(form: Values, found: Found) -> AnswerAction:
     """The link lets its reader answer the message; which button they press is theirs to choose."""
-    pressed = _text(form, "action")
+    pressed = text_of(form, "action")
     if not pressed:
         return _action(found)
     if pressed not in AnswerAction.__members__:

@@ -402,7 +402,7 @@ class TestMe:
             added = await house.client.post("/me/contacts", data={"target": "ada@night.example.org"})
             assert (added.status_code, added.headers["location"]) == (303, "/me")
             page = (await house.client.get("/me", headers=HTML)).text
-            (contact,) = re.findall(r'<option value="(\d+)">ada@night', page)
+            contact, *_ = re.findall(r'<option value="(\d+)">ada@night', page)
             rule = {"type": "HIGH_PRIORITY", "contact": contact, "delay_min": "7"}
             assert (await house.client.post("/me/preferences", data=rule)).status_code == 303
             page = (await house.client.get("/me", headers=HTML)).text
