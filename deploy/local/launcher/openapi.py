@@ -198,7 +198,7 @@ def _operation(method: str, path: str, made: Json) -> Json:
 
 def _answered(status: str, said: Json) -> Json:
     """FastAPI knows one sentence for every success."""
-    known = {"200": "As asked", "201": "It was made", "204": "It is done, there is nothing to read"}
+    known = {"200": "As asked", "201": "It was made", "202": "It is taken", "204": "It is done, there is nothing to read"}
     return said | {
         "description": known[status] if said["description"] == "Successful Response" else said["description"]
     }
