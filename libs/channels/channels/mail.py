@@ -21,7 +21,8 @@ LONGEST_ADDRESS: Final = 254
 class Mail:
     """`message_id` and `thread` are written `<…@…>`; `thread` is what the mail answers to, so that clients group it.
 
-    `is_repeat` marks a mail that may have been taken before, under the same id.
+    `is_repeat` marks a mail that may have been taken before, under the same id. `unsubscribe` is an address that ends
+    further mails by a POST (RFC 8058).
     """
 
     to: str
@@ -32,6 +33,7 @@ class Mail:
     date: datetime
     thread: str | None = None
     is_repeat: bool = False
+    unsubscribe: str | None = None
 
 
 def is_address(text: str) -> bool:
@@ -71,6 +73,9 @@ def compose(mail: Mail, sender: str) -> EmailMessage:
         message["In-Reply-To"] = message["References"] = one_line(mail.thread, LONGEST_ADDRESS)
     if mail.is_repeat:
         message["X-Alarum-Repeat"] = "yes"
+    if mail.unsubscribe is not None:
+        message["List-Unsubscribe"] = f"<{mail.unsubscribe}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(_storable(mail.text))
     message.add_alternative(_storable(mail.html), subtype="html")
     return message

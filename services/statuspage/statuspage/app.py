@@ -1,15 +1,18 @@
 """The wiring of statuspage: settings and adapters come in, the roles `statuspage.worker`, `statuspage.web` and `statuspage.reader` go out."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI
 
+from channels.smtp import SmtpSender
 from events.envelope import Envelope
 from events.topics import ACCOUNTS, ACTIONS, INCIDENTS, PEOPLE, SOURCES, STATUSPAGES, VAULTS, Topic
 from runtime.access import Access, Door
 from runtime.broker_kafka import of_process
 from runtime.clock import SystemClock
+from runtime.deliveries import Deliveries
 from runtime.edge import install_refusals
 from runtime.ledger_postgres import PostgresLedger
 from runtime.ports import Broker, Clock, Ledger
@@ -29,11 +32,16 @@ from statuspage.clockwork import by_kind
 from statuspage.desk import Desk
 from statuspage.incident_templates import Templates
 from statuspage.incidents import Incidents
+from statuspage.mailroom import Closing, Mailroom, Post
+from statuspage.mails import Writer
 from statuspage.maintenance import Maintenances
 from statuspage.pages.front import Front
 from statuspage.projection import Sources
+from statuspage.publisher import Publisher
+from statuspage.reader import Reader
 from statuspage.references import References
 from statuspage.services import Services
+from statuspage.status_pages import StatusPages
 from statuspage.streams import KINDS, MAINTENANCE, SUBSCRIBER
 from statuspage.subscriptions import Subscriptions
 from statuspage.upkeep import Upkeep
@@ -41,7 +49,7 @@ from statuspage.worker import Worker
 from web.errors import answer
 from web.guards import ApiError, SignInNeeded, install
 from web.pages import Pages, environment
-from web.session import Sessions
+from web.session import Sessions, SubscriberLinks
 
 WORKER: Final = "statuspage.worker"
 WEB: Final = "statuspage.web"
@@ -60,9 +68,9 @@ def web(settings: Settings) -> Role:
     return _real(settings, web_role, (*OWN, ACCOUNTS, PEOPLE, SOURCES))
 
 
-def reader(_settings: Settings) -> Role:
+def reader(settings: Settings) -> Role:
     """The role as it runs: on nothing but the files that the worker wrote."""
-    return Role(READER)
+    return Role(READER, http=Reader(Path(settings.pages_dir), settings.public_url))
 
 
 def _real(settings: Settings, role_of: Callable[[Shell], Role], topics: Sequence[Topic]) -> Role:
@@ -73,15 +81,15 @@ def _real(settings: Settings, role_of: Callable[[Shell], Role], topics: Sequence
 
 
 def shell_of(settings: Settings, ledger: Ledger, broker: Broker, clock: Clock) -> Shell:
+    async def reindex(unit: Unit, envelopes: Sequence[Envelope]) -> None:
+        """Bring every index up to what these events say (after a restore)."""
+        for part in (indexes, register, showing):
+            await part.reindex(unit, envelopes)
+        await publics.reindex(unit, envelopes, vault_of(settings), pepper_of(settings))
+
     return Shell(
         "statuspage", settings=settings, ledger=ledger, broker=broker, clock=clock, kinds=KINDS, reindex=reindex
     )
-
-
-async def reindex(unit: Unit, envelopes: Sequence[Envelope]) -> None:
-    """Bring every index up to what these events say (after a restore)."""
-    for part in (indexes, register, showing):
-        await part.reindex(unit, envelopes)
 
 
 def people_of(settings: Settings) -> Access:
@@ -92,8 +100,17 @@ def vault_of(settings: Settings) -> Keyring:
     return Keyring.parse(settings.vault_keys.get_secret_value(), "VAULT_KEYS")
 
 
-def worker_parts(shell: Shell) -> Sequence[Part]:
-    """What runs in `statuspage.worker`, on any adapters."""
+def pepper_of(settings: Settings) -> bytes:
+    """What keeps digests of subscribers' addresses from being guessed."""
+    return settings.secret_key.get_secret_value().encode()
+
+
+def links_of(settings: Settings) -> SubscriberLinks:
+    return SubscriberLinks(settings.secret_key.get_secret_value())
+
+
+def worker_parts(shell: Shell, post: Post | None = None) -> Sequence[Part]:
+    """What runs in `statuspage.worker`, on any adapters; `post` stands for the mail server in a simulation."""
     access = people_of(shell.settings)
     people = Tail(shell, access)
 
@@ -106,7 +123,19 @@ def worker_parts(shell: Shell) -> Sequence[Part]:
     ticks = Ticks(shell, by_kind(deadlines, people_are_known))
     automation = Worker(announcer, access, people_are_known)
     actions = Deciding(shell, reader=WORKER, topics=(ACTIONS.name,), react=automation.react)
-    return (shell.relay, Restore(shell, OWN_TOPICS), Wakes(shell), people, actions, ticks)
+    out = post or SmtpSender(shell.settings.smtp_url.get_secret_value(), shell.settings.mail_from)
+    writer = Writer(shell.settings.public_url, links_of(shell.settings))
+    return (
+        shell.relay,
+        Restore(shell, OWN_TOPICS),
+        Wakes(shell),
+        people,
+        *([Closing(out)] if isinstance(out, SmtpSender) else []),
+        actions,
+        ticks,
+        Deliveries(shell, Mailroom(writer, out, vault_of(shell.settings), shell.clock)),
+        Publisher(shell),
+    )
 
 
 def worker_role(shell: Shell) -> Role:
@@ -134,6 +163,8 @@ def desk_of(shell: Shell, access: Access, people: Tail, sources: Sources, silenc
         maintenances=Maintenances(shell, references, Upkeep(announcer), sources, silenced.caught_up),
         incidents=incidents,
         subscriptions=Subscriptions(shell, references, incidents, announcer),
+        status_pages=StatusPages(shell, references, shell.settings.public_url),
+        publics=publics.Publics(shell, vault_of(shell.settings), pepper_of(shell.settings)),
         clock=shell.clock,
         public_url=shell.settings.public_url,
     )

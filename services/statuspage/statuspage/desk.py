@@ -11,7 +11,9 @@ from runtime.ports import Clock
 from statuspage.incident_templates import Templates
 from statuspage.incidents import Incidents
 from statuspage.maintenance import Maintenances
+from statuspage.publics import Publics
 from statuspage.services import Services
+from statuspage.status_pages import StatusPages
 from statuspage.subscriptions import Subscriptions
 
 
@@ -22,6 +24,8 @@ class Desk:
     maintenances: Maintenances
     incidents: Incidents
     subscriptions: Subscriptions
+    status_pages: StatusPages
+    publics: Publics
     clock: Clock
     public_url: str
 

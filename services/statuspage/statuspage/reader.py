@@ -53,11 +53,6 @@ class Reader:
             f"form-action 'self' {parts.scheme}://{parts.netloc}; frame-ancestors 'none'"
         )
 
-    def claims(self, host: str) -> bool:
-        """Whether this is the host name of a public page, and not the suite's own."""
-        name = _name(host)
-        return name != self._own and name in self._known_hosts()
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return

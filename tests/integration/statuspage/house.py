@@ -2,14 +2,18 @@
 
 import asyncio
 import base64
+import tempfile
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import async_solipsism
 import httpx
 
+from channels.attempts import Attempt, Sent
+from channels.mail import Mail
 from events.accounts import ApikeyIssued, Member, Role, TeamChanged, UserChanged, UserDeleted, Visibility
 from events.core import Event
 from events.envelope import Envelope, decode, encode
@@ -61,11 +65,27 @@ async def _told(story: Callable[["House"], Coroutine[Any, Any, T]], settings: di
         await house.stop()
 
 
+@dataclass
+class MailServer:
+    """What stands outside: takes mails, or says what it is told to say."""
+
+    answer: Callable[[Mail], Attempt] = lambda _mail: Sent("250 OK queued")
+    taken: list[Mail] = field(default_factory=list)
+
+    async def send(self, mail: Mail) -> Attempt:
+        result = self.answer(mail)
+        if isinstance(result, Sent):
+            self.taken.append(mail)
+        return result
+
+
 class House:
     def __init__(self, **more: Any) -> None:
+        self.folder = tempfile.TemporaryDirectory(prefix="statuspage-")
         given: dict[str, Any] = {"secret_key": SECRET, "vault_keys": KEYS, "people_keys": KEYS, "public_url": URL}
-        self.settings = Settings(**given | more)
+        self.settings = Settings(**given | {"pages_dir": self.folder.name} | more)
         self.clock = LoopClock(T0)
+        self.mail = MailServer()
         self.faults = Faults()
         self.cluster = MemoryCluster(faults=self.faults)
         self.base = Base()
@@ -84,7 +104,7 @@ class House:
         await self.start_web()
 
     async def start_worker(self) -> Sequence[Part]:
-        return await self.start(worker_parts(self.shell()))
+        return await self.start(worker_parts(self.shell(), self.mail))
 
     async def start_web(self) -> Sequence[Part]:
         role = web_role(self.shell())
@@ -116,6 +136,7 @@ class House:
         for broker in self.brokers:
             await broker.stop()
         await self.cluster.stop()
+        self.folder.cleanup()
 
     def shell(self) -> Shell:
         """A process of its own on the same ledger and broker."""

@@ -4,8 +4,8 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from statuspage.api import incidents, maintenance, services, subscribers, templates
+from statuspage.api import incidents, maintenance, services, status_pages, subscribers, templates
 
 router: Final = APIRouter()
-for part in (services, incidents, subscribers, templates, maintenance):
+for part in (services, incidents, status_pages, subscribers, templates, maintenance):
     router.include_router(part.router)
