@@ -13,23 +13,25 @@ from runtime.resources import Resource, TeamRel, UserRel
 
 
 class ConnectorResource(Resource):
-    """Secrets are never among `params`."""
+    """Secrets are never among `params`; `callbackUrl` is where the tool calls us back."""
 
     id: str
     type: str
     name: str
     params: dict[str, Any]
+    callback_url: str
     created_at: datetime
     updated_at: datetime
 
     @classmethod
-    def of(cls, card: ConnectorCard) -> "ConnectorResource":
+    def of(cls, card: ConnectorCard, callback_url: str) -> "ConnectorResource":
         connector = card.connector
         return cls(
             id=str(connector.connector),
             type=connector.type,
             name=connector.name,
             params=dict(card.params),
+            callback_url=callback_url,
             created_at=card.created_at,
             updated_at=connector.at,
         )

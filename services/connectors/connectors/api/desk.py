@@ -10,6 +10,7 @@ from connectors.configuration import Actions, Connectors
 from connectors.outside import Outside
 from connectors.projection import Others
 from connectors.references import References
+from connectors.tokens import hook_path
 from events.accounts import Role
 from runtime.access import Access, Caller, door_of, require
 from runtime.shell import Shell
@@ -37,6 +38,10 @@ class Desk:
     @property
     def public_url(self) -> str:
         return self.shell.settings.public_url
+
+    def callback(self, connector: int, kind: str) -> str:
+        """Where the tool of a connector calls back."""
+        return self.public_url + hook_path(kind, connector, self.shell.settings.secret_key.get_secret_value())
 
 
 async def desk_of(request: Request) -> Desk:

@@ -1,7 +1,8 @@
 """What all pages share: who looks, what was posted, and forms as bodies of the API."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
 from pydantic import ValidationError
@@ -10,6 +11,12 @@ from runtime.access import Access, Caller
 from runtime.refusals import Refused
 from web.forms import Values, field_errors, nest, rows
 from web.pages import Pages, Viewer
+from web.words import gettext as _
+
+GROUPS: Final = ("alertSources", "triggerTypes", "teams", "params.serviceIds")
+"""Boxes to tick: what is wrong with one is said of all."""
+LINES: Final = ("params.headers", "params.recipients")
+"""A text of many lines: what is wrong is said with the line."""
 
 
 @dataclass(frozen=True)
@@ -41,33 +48,58 @@ def viewer_of(caller: Caller, access: Access) -> Viewer:
     return Viewer(caller.user, access.name(caller.user), role=caller.role, zone=zone, locale=language)
 
 
-def text(form: Values, name: str) -> str:
+def text(values: Values, name: str) -> str:
     """A field's text; empty when it was not sent."""
-    value = form.get(name, "")
+    value = values.get(name, "")
     return value if isinstance(value, str) else ""
 
 
-def group(form: Values, name: str) -> Values:
+def group(values: Values, name: str) -> Values:
     """The fields below a dotted name."""
-    value = form.get(name, {})
+    value = values.get(name, {})
     return value if isinstance(value, dict) else {}
 
 
-def ticked(form: Values, name: str) -> list[str]:
+def ticked(values: Values, name: str) -> list[str]:
     """The boxes that were ticked below a name."""
-    return [key for key, _ in rows(form.get(name))]
+    return [key for key, _value in rows(values.get(name))]
+
+
+def boxes(chosen: Iterable[object]) -> Values:
+    """What `ticked` reads."""
+    return {str(one): "true" for one in chosen}
+
+
+def lines(words: str) -> list[str]:
+    """What stands on the lines that are not empty."""
+    return [line.strip() for line in words.splitlines() if line.strip()]
+
+
+def without_empty(values: Values) -> dict[str, Any]:
+    """What was left empty is not there."""
+    return {name: value for name, value in values.items() if value not in ("", {}, [])}
 
 
 def errors_of(error: ValidationError | Refused) -> dict[str, str]:
-    """What is wrong, by the name of the API's field; what concerns the whole is under ``."""
+    """What is wrong, by the name of the form's field; what concerns the whole is under ``."""
     if isinstance(error, ValidationError):
-        return field_errors(error)
-    field, colon, words = error.refusal.message.partition(": ")
-    return {field: words} if colon and " " not in field else {"": error.refusal.message}
+        found = field_errors(error)
+    else:
+        field, colon, words = error.refusal.message.partition(": ")
+        found = {field: words} if colon and " " not in field else {"": error.refusal.message}
+    named: dict[str, str] = {}
+    for name, words in found.items():
+        field, said = _shown_at(name, words)
+        named.setdefault(field, said)
+    return named
 
 
-def filled_in(values: Any) -> Any:
-    """A form's values as JSON would have them: what was left empty is not there."""
-    if not isinstance(values, dict):
-        return values
-    return {name: filled_in(value) for name, value in values.items() if value not in ("", {})}
+def _shown_at(name: str, words: str) -> tuple[str, str]:
+    for whole in GROUPS:
+        if name.startswith(f"{whole}."):
+            return whole, words
+    for whole in LINES:
+        place = name.removeprefix(f"{whole}.").partition(".")[0]
+        if name.startswith(f"{whole}.") and place.isdecimal():
+            return whole, _("line %(number)s: %(words)s") % {"number": int(place) + 1, "words": words}
+    return name, words
