@@ -264,7 +264,7 @@ async def sources(office: AtOffice, caller: Responder, page: SourcesPaged) -> Re
 async def create_source(body: SourceBody, office: AtOffice, caller: User) -> Response:
     card = await office.sources.create(body)
     location = f"{office.public_url}/api/alert-sources/{card.source.source}"
-    return answer(_source(office, card.source, card.key, "ALL_RESOLVED"), 201, location=location)
+    return answer(_source(office, card.source, card.key, None), 201, location=location)
 
 
 @router.get("/api/alert-sources/name/{name}", summary="Get an alert source by its name", response_model=SourceResource)
@@ -359,6 +359,7 @@ def _alert(office: Office, row: AlertRow, include: frozenset[str] = frozenset())
         images=row.images,
         links=row.links,
         labels=row.labels,
+        linked_incident_id=row.incident,
         responders=tuple(
             AnswererResource(
                 user=access.user_rel(responder.user), status=responder.status, accepted_at=responder.accepted_at
@@ -385,12 +386,10 @@ def _comment(office: Office, row: CommentRow) -> CommentResource:
 async def _sources(office: Office, caller: Caller, found: list[SourceChanged]) -> list[SourceResource]:
     states = await office.read(lambda sql: reads.source_states(sql, [source.source for source in found]))
     keys = await office.sources.keys_of([source for source in found if office.may_change(caller, source)])
-    return [
-        _source(office, source, keys.get(source.source), states.get(source.source, "ALL_RESOLVED")) for source in found
-    ]
+    return [_source(office, source, keys.get(source.source), states.get(source.source)) for source in found]
 
 
-def _source(office: Office, source: SourceChanged, key: str | None, state: str) -> SourceResource:
+def _source(office: Office, source: SourceChanged, key: str | None, open_alerts: str | None) -> SourceResource:
     return SourceResource(
         id=source.source,
         name=source.name,
@@ -402,7 +401,7 @@ def _source(office: Office, source: SourceChanged, key: str | None, state: str) 
         if source.policy
         else None,
         active=source.active,
-        status=state if source.active else "DISABLED",
+        status=office.status_of(source, open_alerts),
         alert_creation=source.alert_creation,
         alert_priority_rule=source.priority_rule.value,
         auto_resolution_timeout=source.auto_resolution,

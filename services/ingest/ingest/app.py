@@ -14,12 +14,15 @@ from events.topics import (
     ACTIONS,
     ALERTS,
     CONFIGURATION,
+    CONNECTORS,
     ESCALATIONS,
+    INCIDENTS,
     NOTIFICATIONS,
     ONCALL,
     PEOPLE,
     SIGNALS,
     SOURCES,
+    STATUSPAGES,
     VAULTS,
     Topic,
 )
@@ -27,13 +30,14 @@ from ingest import api, pages
 from ingest.desk import AlertDesk, Beliefs, SourceDesk, reindex
 from ingest.gateway import Gateway
 from ingest.keys import Keys
-from ingest.live import OthersNews, OwnNews
+from ingest.live import OTHERS, OthersNews, OwnNews
 from ingest.maintenance import Maintenance
 from ingest.names import Names
 from ingest.office import Office
 from ingest.pages import Front
 from ingest.policies import Policies
 from ingest.projection import project, project_foreign
+from ingest.setup import Setup
 from ingest.streams import KINDS
 from ingest.worker import TOPICS, Worker
 from runtime.access import Access, Door
@@ -83,7 +87,11 @@ def worker(settings: Settings) -> Role:
 
 def web(settings: Settings) -> Role:
     """The role as it runs: on the process' Kafka, and on Postgres."""
-    return _real(settings, web_role, (*OWN, ESCALATIONS, NOTIFICATIONS, ONCALL, ACCOUNTS, PEOPLE))
+    return _real(
+        settings,
+        web_role,
+        (*OWN, ESCALATIONS, NOTIFICATIONS, ACTIONS, INCIDENTS, ONCALL, ACCOUNTS, PEOPLE, STATUSPAGES, CONNECTORS),
+    )
 
 
 def _real(settings: Settings, role_of: Callable[[Shell], Role], topics: Sequence[Topic]) -> Role:
@@ -158,8 +166,9 @@ def web_role(shell: Shell) -> Role:
     settings = shell.settings
     access = Access(Keyring.parse(settings.people_keys.get_secret_value(), "PEOPLE_KEYS"))
     policies, keys, hub = Policies(), Keys(), Hub()
+    maintenance, setup = Maintenance(), Setup()
     people, oncall, sources = Tail(shell, access), Tail(shell, policies), Tail(shell, keys)
-    others = OthersNews(shell, hub, Gate(shell, WEB, (ESCALATIONS.name, NOTIFICATIONS.name)))
+    others = OthersNews(shell, hub, Gate(shell, WEB, OTHERS))
     parts: Sequence[Part] = (
         shell.relay,
         Restore(shell, OWN_TOPICS),
@@ -167,7 +176,9 @@ def web_role(shell: Shell) -> Role:
         people,
         oncall,
         sources,
-        Projecting(shell, reader=WEB, topics=(ESCALATIONS.name, NOTIFICATIONS.name), react=_project_foreign),
+        Tail(shell, maintenance),
+        Tail(shell, setup),
+        Projecting(shell, reader=WEB, topics=OTHERS, react=_project_foreign),
         Tail(shell, OwnNews(hub), from_end=True),
         Tail(shell, others, from_end=True),
         others,
@@ -180,6 +191,8 @@ def web_role(shell: Shell) -> Role:
         SourceDesk(shell, keyring, beliefs),
         beliefs,
         Names(access, policies, keys),
+        maintenance,
+        setup,
         settings.public_url,
     )
     return Role(WEB, parts, http_app(settings, office, hub, people))

@@ -5,9 +5,11 @@ Our own events are in the tables before they are published. Others' are told onc
 """
 
 import asyncio
+from collections.abc import Sequence
 
-from events.topics import ALERTS, ESCALATIONS, NOTIFICATIONS
-from ingest.projection import alerts_of
+from events.statuspage import IncidentUpdated
+from events.topics import ACTIONS, ALERTS, ESCALATIONS, INCIDENTS, NOTIFICATIONS
+from ingest.projection import alerts_of, linked_alerts
 from runtime.gate import Gate
 from runtime.ports import Unavailable
 from runtime.records import Received
@@ -17,6 +19,9 @@ from runtime.views import View
 from web.live import Hub
 
 EVENT = "alerts"
+OTHERS = (ESCALATIONS.name, NOTIFICATIONS.name, ACTIONS.name, INCIDENTS.name)
+"""What is projected of others, and told to open pages."""
+
 PAUSE_S = 1.0
 
 
@@ -34,9 +39,9 @@ class OwnNews(View):
 
 
 class OthersNews(View):
-    """What escalator and notifier said; a part that tells it when the tables hold it."""
+    """What the other services said; a part that tells it when the tables hold it."""
 
-    topics = (ESCALATIONS.name, NOTIFICATIONS.name)
+    topics = OTHERS
 
     def __init__(self, shell: Shell, hub: Hub, gate: Gate) -> None:
         self._shell, self._hub, self._gate = shell, hub, gate
@@ -63,8 +68,20 @@ class OthersNews(View):
                 news.append(self._waiting.get_nowait())
             await self._projected()
             for received in news:
-                for alert in alerts_of(received.envelope.event):
+                for alert in await self._alerts_of(received):
                     tell(self._hub, received, alert)
+
+    async def _alerts_of(self, received: Received) -> Sequence[int]:
+        """An incident's news concern the alerts that are linked to it, which only the tables know."""
+        event = received.envelope.event
+        if not isinstance(event, IncidentUpdated):
+            return alerts_of(event)
+        try:
+            async with self._shell.ledger.begin() as tx:
+                return await linked_alerts(tx.sql, [event.incident])
+        except Unavailable as away:
+            self._shell.log.info("live news of an incident are lost", reason=str(away))
+            return ()
 
     async def _projected(self) -> None:
         try:

@@ -1,6 +1,6 @@
 """The tables of ingest's pictures: alerts as lists and pages show them, their timeline, and what became of each signal.
 
-All of it can be thrown away and projected again from `alerts`, `escalations` and `notifications`.
+All of it can be thrown away and projected again from `alerts`, `escalations`, `notifications`, `actions` and `incidents`.
 """
 
 ALERTS = """
@@ -92,4 +92,15 @@ create table source_log (
 create index source_log_by_source on source_log (source, id desc);
 """
 
-MIGRATIONS: list[tuple[str, str]] = [("0001_pictures", ALERTS)]
+INCIDENTS = """
+create table incident_links (
+    incident bigint not null,
+    alert    bigint not null,
+    linked   boolean not null,
+    at       timestamptz not null,
+    primary key (incident, alert)
+);
+create index incident_links_by_alert on incident_links (alert);
+"""
+
+MIGRATIONS: list[tuple[str, str]] = [("0001_pictures", ALERTS), ("0002_incident_links", INCIDENTS)]

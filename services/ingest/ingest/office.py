@@ -10,8 +10,10 @@ from events.accounts import Role, Visibility
 from events.ingest import SourceChanged
 from events.shared import Actor
 from ingest.desk import AlertDesk, Beliefs, SourceDesk
+from ingest.maintenance import Maintenance, Window
 from ingest.names import Names
 from ingest.reads import AlertRow, Sight, one_alert
+from ingest.setup import Setup
 from runtime.access import Access, Caller
 from runtime.refusals import missing
 from runtime.shell import Shell
@@ -28,6 +30,8 @@ class Office:
     sources: SourceDesk
     beliefs: Beliefs
     names: Names
+    maintenance: Maintenance
+    setup: Setup
     public_url: str
 
     @property
@@ -58,6 +62,18 @@ class Office:
         if known is None or not self.access.may_see(caller, known.teams):
             raise missing(f"There is no alert source {source}")
         return known
+
+    def window_of(self, source: int) -> Window | None:
+        """The maintenance that silences a source now."""
+        return self.maintenance.window_of(source, self.shell.clock.now())
+
+    def status_of(self, source: SourceChanged, open_alerts: str | None) -> str:
+        """As published; `open_alerts` is PENDING or ALL_ACCEPTED where there are any."""
+        if not source.active:
+            return "DISABLED"
+        if self.window_of(source.source) is not None:
+            return "IN_MAINTENANCE"
+        return open_alerts or "ALL_RESOLVED"
 
     def may_change(self, caller: Caller, source: SourceChanged) -> bool:
         """Users and up, by the role that counts for its teams."""

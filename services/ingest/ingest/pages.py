@@ -16,8 +16,10 @@ from ingest.domain import Accept, Assign, RequestEscalation, RequestResponder, R
 from ingest.intake import AUTO_RESOLUTIONS, Grouping
 from ingest.office import Office, actor_of
 from ingest.reads import AlertRow, Wanted
+from ingest.said import actor
+from ingest.setup import Step
 from ingest.shapes import CommentBody, ManualAlertBody, SourceBody
-from ingest.timeline import actor, story
+from ingest.timeline import story
 from runtime.access import Access, Caller
 from runtime.refusals import Refused
 from runtime.resources import LARGEST_ID
@@ -123,11 +125,22 @@ async def alerts(
         url=_address(request),
         position=position,
         names=office.names,
-        sources=[known for known in office.names.keys.sources.values() if office.access.may_see(caller, known.teams)],
+        steps=[] if rows or page.start or source or policy or responder or key else _steps(office, caller, counts),
+        sources=_sources(office, caller),
         source=source[0] if source else None,
         mine=caller.user in (responder or []),
         me=caller.user,
     )
+
+
+def _steps(office: Office, caller: Caller, counts: Mapping[str, int]) -> list[Step]:
+    """The way from nothing to the first automatic incident, as far as it is not gone to its end."""
+    steps = office.setup.steps(
+        has_policy=bool(_policies(office, caller)),
+        source=next((known.source for known in _sources(office, caller)), None),
+        has_alert=any(counts.values()),
+    )
+    return [] if all(step.is_done for step in steps) else steps
 
 
 @router.get("/alerts/stream")
@@ -184,7 +197,7 @@ def _alert_form(
         status=status,
         form=form,
         errors=errors,
-        sources=[known for known in office.names.keys.sources.values() if office.access.may_see(caller, known.teams)],
+        sources=_sources(office, caller),
         policies=_policies(office, caller),
     )
 
@@ -321,6 +334,11 @@ def _people(office: Office, caller: Caller, row: AlertRow) -> list[tuple[int, st
     return [(user, office.names.user(user)) for user in people if user not in here]
 
 
+def _sources(office: Office, caller: Caller) -> list[SourceChanged]:
+    known = office.names.keys.sources.values()
+    return [source for source in known if office.access.may_see(caller, source.teams)]
+
+
 def _policies(office: Office, caller: Caller) -> list[tuple[int, str]]:
     known = office.beliefs.policies.policies.values()
     return sorted(
@@ -336,7 +354,7 @@ def _policies(office: Office, caller: Caller) -> list[tuple[int, str]]:
 async def sources(request: Request, front: AtFront, office: AtOffice, caller: Responder, page: Paged) -> Response:
     known = [source for source in await office.sources.all() if office.access.may_see(caller, source.teams)]
     shown = list(page.of(known))
-    states = await office.read(lambda sql: reads.source_states(sql, [source.source for source in shown]))
+    opened = await office.read(lambda sql: reads.source_states(sql, [source.source for source in shown]))
     return front.pages.render(
         request,
         "sources.html",
@@ -344,7 +362,7 @@ async def sources(request: Request, front: AtFront, office: AtOffice, caller: Re
         rows=shown,
         total=len(known),
         page=page,
-        states=states,
+        states={source.source: office.status_of(source, opened.get(source.source)) for source in shown},
         names=office.names,
         may_add=caller.is_at_least(Role.USER),
     )
@@ -381,6 +399,7 @@ async def source(
         viewer_of(caller, office.access),
         block="fates",
         source=known,
+        window=office.window_of(source),
         key=key,
         shown_key=key or known.key_mask or "…",
         may_change=may_change,

@@ -1,4 +1,4 @@
-"""From events to tables: what ingest decided (in the deciding transaction), and what escalator and notifier said of its alerts.
+"""From events to tables: what ingest decided (in the deciding transaction), and what the other services said of its alerts.
 
 Both are set-wise where it pays, and idempotent: the timeline takes an event's id once, and everything else is set, not added,
 but for the count of repeats, which goes with its timeline entry.
@@ -33,6 +33,7 @@ from events.ingest import (
 )
 from events.notifier import Carried, MessageComposed
 from events.shared import Actor
+from events.statuspage import IncidentCreated, IncidentLinked, IncidentStatus, IncidentUnlinked, IncidentUpdated
 from ingest.intake import open_key
 from ingest.timeline import is_told
 
@@ -85,6 +86,11 @@ update alerts set climb = 'CLIMBING', climb_reason = '', levels = $2, level = nu
 where id = $1
 """
 REACHED = "update alerts set level = $2, next_at = $3 where id = $1 and status = 'PENDING'"
+LINK = """
+insert into incident_links (incident, alert, linked, at) values ($1, $2, $3, $4)
+on conflict (incident, alert) do update set linked = excluded.linked, at = excluded.at
+"""
+LINKED = "select alert from incident_links where incident = any($1::bigint[]) and linked order by alert"
 ENDED = "update alerts set climb = $2, climb_reason = $3, next_at = null where id = $1"
 
 
@@ -104,10 +110,30 @@ async def project(sql: Any, decided: Sequence[Envelope]) -> None:
 
 
 async def project_foreign(sql: Any, said: Sequence[Envelope]) -> None:
-    """What escalator and notifier said of our alerts; called inside the transaction that moves the reader's position."""
-    await _tell(sql, [(alert, one) for one in said if is_told(one.event) for alert in alerts_of(one.event)])
+    """What other services said of our alerts; called inside the transaction that moves the reader's position."""
+    await _tell(sql, [(alert, one) for one in said for alert in await _concerned(sql, one.event)])
     for envelope in said:
         await _climb(sql, envelope.event)
+
+
+async def linked_alerts(sql: Any, incidents: Sequence[int]) -> list[int]:
+    """The alerts that are linked to any of these incidents."""
+    return [row["alert"] for row in await sql.fetch(LINKED, list(incidents))] if incidents else []
+
+
+async def _concerned(sql: Any, event: Event) -> Sequence[int]:
+    """On whose timelines an event is told. Of an incident its end is told to the alerts that are linked to it by then."""
+    match event:
+        case IncidentCreated(alert=int(alert)) | IncidentLinked(alert=alert):
+            await sql.execute(LINK, event.incident, alert, True, event.at)
+            return (alert,)
+        case IncidentUnlinked(alert=alert):
+            await sql.execute(LINK, event.incident, alert, False, event.at)
+            return (alert,)
+        case IncidentUpdated(incident=incident, status=IncidentStatus.RESOLVED):
+            return await linked_alerts(sql, [incident])
+        case _:
+            return alerts_of(event) if is_told(event) else ()
 
 
 def alerts_of(event: Event) -> tuple[int, ...]:

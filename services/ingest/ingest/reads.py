@@ -14,7 +14,8 @@ MANY = 1_000
 COLUMNS = """id, version, status, source, source_name, policy, policy_reason, priority, priority_reason, severity, summary,
     alert_key, links, images, labels, services, teams, created_by, created_at, accepted_by, accepted_at, resolved_by,
     resolved_at, resolve_reason, auto_resolve_at, repeats, last_event_at, assigned_user, climb, climb_reason, levels,
-    level, next_at"""
+    level, next_at, (select incident from incident_links where alert = alerts.id and linked
+        order by at desc, incident desc limit 1) as incident"""
 RESPONDERS = "select * from responders where alert = any($1::bigint[]) order by told_at, user_id"
 TIMELINE = """
 select id, event_id, type, at, body from timeline
@@ -97,6 +98,7 @@ class AlertRow:
     levels: list[dict[str, Any]]
     level: int | None
     next_at: datetime | None
+    incident: int | None
     details: str = ""
     responders: tuple[Answerer, ...] = ()
 

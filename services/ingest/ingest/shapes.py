@@ -142,6 +142,7 @@ class AlertResource(Resource):
     links: list[dict[str, str]]
     labels: dict[str, str]
     responders: tuple[AnswererResource, ...]
+    linked_incident_id: int | None = None
     merge_state: str = "NONE"
 
 

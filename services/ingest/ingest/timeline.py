@@ -7,26 +7,16 @@ words the mail server refused. Events hold ids; names are looked up when the pag
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from events import escalator as e
 from events import ingest as i
 from events import notifier as n
 from events.catalogue import event_types
 from events.core import Event
-from events.shared import Actor, ActorType
-
-
-class Namebook(Protocol):
-    """What ids are called."""
-
-    def user(self, user: int) -> str: ...
-
-    def policy(self, policy: int) -> str: ...
-
-    def schedule(self, schedule: int) -> str: ...
-
-    def source(self, source: int) -> str: ...
+from events.shared import ActorType
+from ingest import outside
+from ingest.said import CONNECTORS, EVENTS, METHODS, NOTIFICATIONS, UPDATES, Namebook, Said, Shape, actor, way
 
 
 @dataclass(frozen=True)
@@ -43,34 +33,13 @@ class Entry:
     entry_type: str = "FilterableLogEntryType"
     filters: tuple[str, ...] = ()
     vars: dict[str, str] = field(default_factory=dict)
+    link: str = ""
 
     @property
     def sentence(self) -> str:
         """The line and its reasons in one."""
         return ". ".join([self.text, *self.reasons])
 
-
-@dataclass(frozen=True)
-class _Said:
-    """What a sentence is made of."""
-
-    text: str
-    reasons: tuple[str, ...] = ()
-    kind: str = "calm"
-    icon: str = "dot"
-
-
-@dataclass(frozen=True)
-class Shape:
-    """How the published API calls an event (reference: `LogEntry`)."""
-
-    entry_type: str
-    filters: tuple[str, ...]
-
-
-UPDATES: Final = ("ALERT_UPDATES",)
-EVENTS: Final = ("ALERT_SOURCE_EVENTS",)
-NOTIFICATIONS: Final = ("NOTIFICATIONS",)
 
 SHAPES: Final[dict[type[Event], Shape]] = {
     i.AlertCreated: Shape("AlertReceivedLogEntry", EVENTS),
@@ -82,6 +51,7 @@ SHAPES: Final[dict[type[Event], Shape]] = {
     i.AlertEscalationRequested: Shape("AlertEscalatedToLevelLogEntry", UPDATES),
     i.AlertResponderRequested: Shape("AlertAssignedByUserLogEntry", UPDATES),
     i.AlertAnswerNoted: Shape("UserResponseLogEntry", UPDATES),
+    i.AlertRerouteRefused: Shape("AlertNotRoutedLogEntry", CONNECTORS),
     e.EscalationStarted: Shape("AlertAssignedToPolicyLogEntry", UPDATES),
     e.EscalationLevelReached: Shape("AlertEscalatedToLevelLogEntry", UPDATES),
     e.EscalationLevelSkipped: Shape("NobodyOnCallLogEntry", UPDATES),
@@ -97,12 +67,9 @@ SHAPES: Final[dict[type[Event], Shape]] = {
     n.NotificationSuppressed: Shape("NotificationLogEntry", NOTIFICATIONS),
     n.NotificationUnreachable: Shape("NotificationLogEntry", NOTIFICATIONS),
     n.MessageComposed: Shape("NotificationLogEntry", NOTIFICATIONS),
+    **outside.SHAPES,
 }
 """What the timeline tells. An answer through a message is not here: what it led to is."""
-
-
-_METHODS: Final = {n.Method.EMAIL: "e-mail"}
-"""How people call the ways to reach them."""
 
 
 def is_told(event: Event) -> bool:
@@ -158,6 +125,7 @@ def entry(number: int, wire_type: str, body: dict[str, Any], names: Namebook) ->
         entry_type=shape.entry_type,
         filters=shape.filters,
         vars=_vars(body),
+        link=said.link,
     )
 
 
@@ -178,66 +146,50 @@ def _shape(event: Event) -> Shape:
         case i.AlertCommented() if by and by.type is not ActorType.USER:
             return Shape("AlertCommentAddedBySystemLogEntry", UPDATES)
         case _:
-            return SHAPES[type(event)]
+            return outside.shape_of(event) or SHAPES[type(event)]
 
 
-def actor(by: Actor, names: Namebook) -> str:
-    """Who did it."""
-    match by:
-        case Actor(type=ActorType.USER, user=int(user)):
-            return names.user(user)
-        case Actor(type=ActorType.SOURCE, source=int(source)):
-            return names.source(source)
-        case _:
-            return f"Alarum ({by.channel})" if by.channel else "Alarum"
-
-
-def way(by: Actor) -> str:
-    """By which way a person did it, as the end of a sentence."""
-    return {"web": " on the web", "api": " over the API", "email": " by e-mail"}.get(by.channel, "")
-
-
-def _say(event: Event, names: Namebook) -> _Said:
-    for family in (_say_alert, _say_escalation, _say_notification):
+def _say(event: Event, names: Namebook) -> Said:
+    for family in (_say_alert, _say_escalation, _say_notification, outside.say):
         said = family(event, names)
         if said is not None:
             return said
-    return _Said(event.wire_type())
+    return Said(event.wire_type())
 
 
-def _say_alert(event: Event, names: Namebook) -> _Said | None:
+def _say_alert(event: Event, names: Namebook) -> Said | None:
     match event:
         case i.AlertCreated():
             policy = f"Policy «{names.policy(event.policy)}»" if event.policy is not None else "No policy"
             why = (f"{policy}: {event.policy_reason}", f"Priority {event.priority.value}: {event.priority_reason}")
-            return _Said(
+            return Said(
                 f"{actor(event.by, names)} opened the alert{way(event.by)}: {event.summary}", why, "bad", "bell"
             )
         case i.AlertRepeated(count=count):
             times = "once more" if count == 1 else f"{count} times more"
-            return _Said(f"The tool said it {times}", (event.summary,), "calm", "bell")
+            return Said(f"The tool said it {times}", (event.summary,), "calm", "bell")
         case i.AlertAccepted():
-            return _Said(f"{actor(event.by, names)} accepted the alert{way(event.by)}", (), "warn", "user")
+            return Said(f"{actor(event.by, names)} accepted the alert{way(event.by)}", (), "warn", "user")
         case i.AlertResolved():
-            return _Said(
-                f"{actor(event.by, names)} resolved the alert{way(event.by)}", (event.reason,), "good", "check"
-            )
+            return Said(f"{actor(event.by, names)} resolved the alert{way(event.by)}", (event.reason,), "good", "check")
         case i.AlertCommented():
             who = event.creator or actor(event.by, names)
-            return _Said(f"{who} commented", (event.content,), "info", "dot")
+            return Said(f"{who} commented", (event.content,), "info", "dot")
         case i.AlertAssigned():
-            return _Said(f"{actor(event.by, names)} assigned the alert to {_target(event, names)}", (), "info", "user")
+            return Said(f"{actor(event.by, names)} assigned the alert to {_target(event, names)}", (), "info", "user")
+        case i.AlertRerouteRefused():
+            return Said(f"{actor(event.by, names)} could not hand the alert over", (event.reason,), "bad", "cross")
         case i.AlertEscalationRequested(level=level):
             where = "the next level" if level is None else f"level {level + 1}"
-            return _Said(f"{actor(event.by, names)} escalated to {where}{way(event.by)}", (), "warn", "up")
+            return Said(f"{actor(event.by, names)} escalated to {where}{way(event.by)}", (), "warn", "up")
         case i.AlertResponderRequested(user=user):
-            return _Said(
+            return Said(
                 f"{actor(event.by, names)} asked for {names.user(user)} as well{way(event.by)}", (), "info", "user"
             )
         case i.AlertAnswerNoted():
             already = event.outcome.removeprefix("ALREADY_").lower()
             tried = event.answer.lower()
-            return _Said(
+            return Said(
                 f"{actor(event.by, names)} wanted to {tried} the alert{way(event.by)}: it was {already} already"
             )
         case _:
@@ -252,60 +204,60 @@ def _target(event: i.AlertAssigned, names: Namebook) -> str:
     return f"the schedule «{names.schedule(event.schedule or 0)}»"
 
 
-def _say_escalation(event: Event, names: Namebook) -> _Said | None:
+def _say_escalation(event: Event, names: Namebook) -> Said | None:
     match event:
         case e.EscalationStarted():
             levels = f"{len(event.levels)} levels" if len(event.levels) != 1 else "one level"
             policy = f"by the policy «{event.policy_name}»" if event.policy_name else "without a policy"
-            return _Said(f"Escalation began {policy}: {levels}", (), "info", "up")
+            return Said(f"Escalation began {policy}: {levels}", (), "info", "up")
         case e.EscalationLevelReached():
             who = ", ".join(names.user(responder.user) for responder in event.responders) or "nobody"
             reasons = [f"{names.user(responder.user)}: {responder.reason.text}" for responder in event.responders]
             empty = [vacancy.text for vacancy in event.vacancies]
             late = ["The newest answers could not be awaited before this level"] if event.gate_timed_out else []
-            return _Said(f"Level {event.level + 1}: {who} must be told", (*reasons, *empty, *late), "bad", "up")
+            return Said(f"Level {event.level + 1}: {who} must be told", (*reasons, *empty, *late), "bad", "up")
         case e.EscalationLevelSkipped():
             why = tuple(vacancy.text for vacancy in event.vacancies)
-            return _Said(f"Level {event.level + 1} has nobody to tell; the next one follows at once", why, "warn", "up")
+            return Said(f"Level {event.level + 1} has nobody to tell; the next one follows at once", why, "warn", "up")
         case e.EscalationEnded():
-            return _Said(f"Escalation ended: {event.reason}", (), "bad", "warning")
+            return Said(f"Escalation ended: {event.reason}", (), "bad", "warning")
         case e.EscalationHalted():
-            return _Said(f"Escalation stopped: the alert was {event.reason}", (), "good", "pause")
+            return Said(f"Escalation stopped: the alert was {event.reason}", (), "good", "pause")
         case e.EscalationResponderAdded():
             reason = event.responder.reason.text
-            return _Said(f"{names.user(event.responder.user)} must be told as well", (reason,), "warn", "user")
+            return Said(f"{names.user(event.responder.user)} must be told as well", (reason,), "warn", "user")
         case _:
             return None
 
 
-def _say_notification(event: Event, names: Namebook) -> _Said | None:
+def _say_notification(event: Event, names: Namebook) -> Said | None:
     match event:
         case n.NotificationQueued():
             where = f" at {event.mask}" if event.mask else ""
-            text = f"{names.user(event.user)} will be told by {_METHODS[event.method]}{where}"
-            return _Said(text, (event.reason,), "calm", "clock")
+            text = f"{names.user(event.user)} will be told by {METHODS[event.method]}{where}"
+            return Said(text, (event.reason,), "calm", "clock")
         case n.NotificationParked():
-            return _Said(f"{names.user(event.user)} is not known to the notifier yet; the page waits", (event.reason,))
+            return Said(f"{names.user(event.user)} is not known to the notifier yet; the page waits", (event.reason,))
         case n.NotificationHeld():
             why = "Too many alerts of one source for one contact: one mail will name all the rest"
-            return _Said(f"The mail to {names.user(event.user)} waits", (why,), "calm", "pause")
+            return Said(f"The mail to {names.user(event.user)} waits", (why,), "calm", "pause")
         case n.NotificationSent(message=message):
             tries = f"attempt {event.attempt}" if event.attempt > 1 else ""
             reply = f"The mail server said: {event.reply}" if event.reply else ""
-            return _Said(f"Mail {message} to {names.user(event.user)} was sent", (reply, tries), "good", "mail")
+            return Said(f"Mail {message} to {names.user(event.user)} was sent", (reply, tries), "good", "mail")
         case n.NotificationDeferred(message=message):
             text = f"Mail {message} to {names.user(event.user)} could not be sent yet"
-            return _Said(text, (f"{event.error} (attempt {event.attempt})",), "warn", "clock")
+            return Said(text, (f"{event.error} (attempt {event.attempt})",), "warn", "clock")
         case n.NotificationFailed():
-            return _Said(f"{names.user(event.user)} could not be told this way", (event.error,), "bad", "cross")
+            return Said(f"{names.user(event.user)} could not be told this way", (event.error,), "bad", "cross")
         case n.NotificationSuppressed():
-            return _Said(f"{names.user(event.user)} is not told", (event.reason,), "calm", "pause")
+            return Said(f"{names.user(event.user)} is not told", (event.reason,), "calm", "pause")
         case n.NotificationUnreachable():
-            return _Said(f"{names.user(event.user)} cannot be reached", (event.reason,), "bad", "cross")
+            return Said(f"{names.user(event.user)} cannot be reached", (event.reason,), "bad", "cross")
         case n.MessageComposed(message=message):
             company = event.alerts or len({carried.alert for carried in event.carries})
             place = f"one of {company} alerts " if company > 1 else ""
-            return _Said(f"This alert is {place}in mail {message} to {names.user(event.user)}", (), "info", "mail")
+            return Said(f"This alert is {place}in mail {message} to {names.user(event.user)}", (), "info", "mail")
         case _:
             return None
 
