@@ -4,7 +4,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from events.accounts import ApikeyIssued, TeamChanged, UserChanged, Visibility
 from events.accounts import Role as Rank
+from events.connectors import ActionAnswer, ActionAnswered, ActionDispatched, ActionFailed, ActionSucceeded
 from events.core import Event
 from events.envelope import Envelope, encode
 from events.escalator import (
@@ -34,10 +35,21 @@ from events.notifier import (
     Carried,
     MessageComposed,
     Method,
+    NoticeSent,
     NotificationAnswered,
     NotificationFailed,
     NotificationQueued,
     NotificationSent,
+)
+from events.shared import Actor
+from events.statuspage import (
+    IncidentCreated,
+    IncidentLinked,
+    IncidentStatus,
+    IncidentUnlinked,
+    IncidentUpdated,
+    MaintenanceChanged,
+    MaintenanceEnded,
 )
 from ingest.app import shell_of, web_role, worker_role
 from ingest.migrations import MIGRATIONS
@@ -434,6 +446,138 @@ class TestPictures:
         assert await eventually(ended)
 
 
+class TestMaintenance:
+    async def test_a_silenced_source_says_so_its_events_are_dropped_with_the_reason_and_the_end_is_the_end(
+        self, house: House
+    ) -> None:
+        source = await house.source()
+        number = await house.alert(source["id"], alertKey="K")
+        window = {"maintenance": 4, "summary": "New disks", "sources": (source["id"],), "at": T0}
+        house.say(MaintenanceChanged(start=T0 - timedelta(hours=1), end=_later(hours=2), **window))
+
+        async def status() -> str:
+            found: str = (await house.call("GET", f"/api/alert-sources/{source['id']}", 200))["status"]
+            return found
+
+        async def is_silenced() -> bool:
+            return await status() == "IN_MAINTENANCE"
+
+        assert await eventually(is_silenced)
+        house.signal(77, source["id"], alertKey="L")
+        house.signal(78, source["id"], alertKey="K", eventType="RESOLVE")
+
+        async def is_over() -> bool:
+            return bool((await house.call("GET", f"/api/alerts/{number}", 200))["status"] == "RESOLVED")
+
+        assert await eventually(is_over)
+        fates = await house.call("GET", f"/api/alert-sources/{source['id']}/events", 200)
+        (dropped,) = [fate for fate in fates if fate["outcome"] == "IN_MAINTENANCE"]
+        assert "«New disks» (maintenance 4)" in dropped["text"]
+        assert "New disks" in (await house.page(f"/sources/{source['id']}")).text
+        assert "In maintenance" in (await house.page("/sources")).text
+        by_hand = {"summary": "By hand", "alertSource": {"id": source["id"]}}
+        await house.call("POST", "/api/alerts", 201, by_hand)
+        house.say(MaintenanceEnded(maintenance=4, sources=(source["id"],), at=datetime.now(UTC)))
+
+        async def is_heard() -> bool:
+            return await status() == "PENDING"
+
+        assert await eventually(is_heard)
+
+
+def _later(**length: float) -> datetime:
+    return datetime.now(UTC) + timedelta(**length)
+
+
+class TestOutside:
+    """What connectors, statuspage and notifier say of an alert."""
+
+    async def test_actions_and_incidents_are_on_the_timeline_with_the_other_sides_words(self, house: House) -> None:
+        source = await house.source()
+        number = await house.alert(source["id"])
+        run = {"alert": number, "run": 1, "action": 2, "name": "Ticket", "type": "jira", "at": T0}
+        ada = Actor.by_user(ADA, "web")
+        house.say(
+            ActionSucceeded(text="SHOP-7 was opened", link="https://jira.example.org/SHOP-7", **run),
+            ActionFailed(error="403 you shall not", **(run | {"run": 2})),
+            IncidentCreated(incident=3, summary="Shop down", alert=number, began_at=T0, by=ada, at=T0),
+            IncidentLinked(incident=5, alert=number, by=ada, at=T0 + timedelta(minutes=1)),
+            NoticeSent(notice=9, user=BOB, alert=number, at=T0),
+        )
+
+        async def told() -> Any:
+            entries = await house.call("GET", f"/api/alerts/{number}/log-entries", 200)
+            return entries if len(entries) == 6 else None
+
+        entries = {entry["logEntryType"]: entry["text"] for entry in await eventually(told)}
+        assert "SHOP-7 was opened" in entries["ConnectorAutomaticResultLogEntry"]
+        assert "403 you shall not" in entries["ConnectorAutomaticResultErrorLogEntry"]
+        assert "Shop down" in entries["InComIncidentCreatedLogEntry"]
+        assert (await house.call("GET", f"/api/alerts/{number}", 200))["linkedIncidentId"] == 5
+        for group, count in (("CONNECTOR_EVENTS", 2), ("INCIDENT_COMMUNICATIONS", 2), ("NOTIFICATIONS", 1)):
+            path = f"/api/alerts/{number}/log-entries"
+            assert len(await house.call("GET", path, 200, **_any({"filter-types": group}))) == count
+        page = (await house.page(f"/alerts/{number}")).text
+        assert 'href="https://jira.example.org/SHOP-7"' in page
+        assert 'href="/incidents/3"' in page
+
+    async def test_an_incidents_end_is_told_to_the_alerts_that_are_linked_by_then(self, house: House) -> None:
+        source = await house.source()
+        number = await house.alert(source["id"])
+        ada = Actor.by_user(ADA, "web")
+        over = {"update": 1, "summary": "Down", "status": IncidentStatus.RESOLVED, "said_at": T0, "by": ada, "at": T0}
+        hub = house.roles[1].http.state.front.hub  # type: ignore[union-attr]
+        frames = hub.stream(hub.position)
+        heard: asyncio.Queue[bytes] = asyncio.Queue()
+
+        async def listen() -> None:
+            async for frame in frames:
+                heard.put_nowait(frame)
+
+        listening = asyncio.create_task(listen())
+        try:
+            for incident in (3, 5):
+                house.say(IncidentCreated(incident=incident, summary="Down", alert=number, began_at=T0, by=ada, at=T0))
+            house.say(
+                IncidentUnlinked(incident=5, alert=number, by=ada, at=T0),
+                IncidentUpdated(incident=5, **over),
+                IncidentUpdated(incident=3, **over),
+            )
+            await _heard(heard, "incident-3@2")
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+        entries = await house.call("GET", f"/api/alerts/{number}/log-entries", 200)
+        resolved = [entry["text"] for entry in entries if entry["logEntryType"] == "InComIncidentResolvedLogEntry"]
+        assert resolved == ["Ada Example resolved incident 3 on the web: Down"]
+        assert (await house.call("GET", f"/api/alerts/{number}", 200))["linkedIncidentId"] == 3
+
+    async def test_a_button_in_another_tool_accepts_and_an_alert_action_hands_over(self, house: House) -> None:
+        source = await house.source()
+        number = await house.alert(source["id"])
+        asked = {"alert": number, "run": 1, "action": 2, "name": "To the boss", "type": "reroute", "at": T0}
+        house.say(
+            ActionAnswered(alert=number, answer=ActionAnswer.ACCEPT, channel="slack", who="grace.h", at=T0),
+            ActionDispatched(policy=99, **asked),
+        )
+
+        async def refused() -> str:
+            entries = await house.call("GET", f"/api/alerts/{number}/log-entries", 200)
+            return "\n".join(entry["text"] for entry in entries) if len(entries) == 3 else ""
+
+        story = await eventually(refused)
+        assert "grace.h accepted the alert in Slack" in story
+        assert "there is no policy 99" in story
+        assert (await house.call("GET", f"/api/alerts/{number}", 200))["status"] == "ACCEPTED"
+        assert "Accepted by grace.h" in (await house.page(f"/alerts/{number}")).text
+        house.say(ActionDispatched(policy=3, **(asked | {"run": 2})))
+
+        async def handed_over() -> bool:
+            return bool((await house.call("GET", f"/api/alerts/{number}", 200))["status"] == "PENDING")
+
+        assert await eventually(handed_over)
+
+
 class TestLive:
     async def test_an_open_page_hears_of_our_decisions_and_of_others_words_once_they_are_in_the_tables(
         self, house: House
@@ -476,6 +620,18 @@ class TestPages:
         page = await house.page("/alerts")
         assert page.status_code == 200
         assert "Create an alert source" in page.text
+        assert page.text.count("Done") == 1
+        await house.source()
+        assert (await house.page("/alerts")).text.count("Done") == 2
+        assert "first automatic incident" not in (await house.page("/alerts?state=RESOLVED&source=1")).text
+
+    async def test_an_alert_has_places_for_what_other_services_show(self, house: House) -> None:
+        source = await house.source()
+        number = await house.alert(source["id"])
+        page = (await house.page(f"/alerts/{number}")).text
+        for part in ("actions", "incidents"):
+            assert f'hx-get="/fragments/alerts/{number}/{part}"' in page
+            assert f'<noscript><a href="/fragments/alerts/{number}/{part}">' in page
 
     async def test_list_alert_and_source_show_what_there_is(self, house: House) -> None:
         source = await house.source()
