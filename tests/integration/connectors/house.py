@@ -3,7 +3,9 @@
 import asyncio
 import base64
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import Any, TypeVar
@@ -11,6 +13,8 @@ from typing import Any, TypeVar
 import async_solipsism
 import httpx
 
+from channels.attempts import Attempt, Sent
+from channels.mail import Mail
 from connectors.app import shell_of, web_role, worker_parts
 from connectors.outside import Outside
 from events.accounts import ApikeyIssued, Member, Role, TeamChanged, UserChanged, Visibility
@@ -28,6 +32,7 @@ from runtime.ledger_memory import Base, MemoryLedger
 from runtime.ports import Message
 from runtime.role import Part
 from runtime.settings import Settings
+from runtime.subscription import Deciding
 from runtime.vault import Keyring
 from web.session import Session, Sessions
 
@@ -67,6 +72,20 @@ async def _told(story: Callable[["House"], Coroutine[Any, Any, T]], settings: di
         await house.stop()
 
 
+@dataclass
+class Mailbox:
+    """The mail server: takes mails, or says what it is told to say (`answers`, one to each attempt)."""
+
+    taken: list[Mail] = field(default_factory=list)
+    answers: deque[Attempt] = field(default_factory=deque)
+
+    async def send(self, mail: Mail) -> Attempt:
+        answer = self.answers.popleft() if self.answers else Sent("250 OK")
+        if isinstance(answer, Sent):
+            self.taken.append(mail)
+        return answer
+
+
 class House:
     """`tools` answer by host name; a host that nobody plays cannot be reached, and every call is remembered."""
 
@@ -83,6 +102,7 @@ class House:
         self.brokers: list[MemoryBroker] = []
         self.tools: dict[str, Tool] = {}
         self.calls: list[httpx.Request] = []
+        self.mails = Mailbox()
         for user, role in ROLES.items():
             self.user(user, role)
         self.source(DISK, "Disks")
@@ -96,7 +116,12 @@ class House:
         await self.start_web()
 
     async def start_worker(self) -> Sequence[Part]:
-        return await self.start(worker_parts(self.shell()))
+        return await self.start(worker_parts(self.shell(), self.outside(), self.mails))
+
+    async def start_sender(self) -> Sequence[Part]:
+        """The worker without its reader, which refuses to go on in a restored ledger until a person has decided."""
+        parts = worker_parts(self.shell(), self.outside(), self.mails)
+        return await self.start([part for part in parts if not isinstance(part, Deciding)])
 
     async def start_web(self) -> None:
         role = web_role(self.shell(), self.outside())

@@ -28,17 +28,17 @@ VARIABLES: Final = (
 )
 """What may be named."""
 
-_PLACE: Final = re.compile(r"\{\{\{?\s*([\w.-]+)\s*\}?\}\}")
+_PLACE: Final = re.compile(r"\{\{\{\s*([\w.-]+)\s*\}\}\}|\{\{\s*([\w.-]+)\s*\}\}")
 
 
 def render(template: str, facts: Mapping[str, str]) -> str:
     """The text as it is put in."""
-    return _PLACE.sub(lambda place: facts.get(place[1], ""), template)
+    return _PLACE.sub(lambda place: facts.get(place[1] or place[2], ""), template)
 
 
 def render_json(template: str, facts: Mapping[str, str]) -> str:
     """The same inside JSON strings."""
-    return _PLACE.sub(lambda place: json.dumps(facts.get(place[1], ""), ensure_ascii=False)[1:-1], template)
+    return _PLACE.sub(lambda place: json.dumps(facts.get(place[1] or place[2], ""), ensure_ascii=False)[1:-1], template)
 
 
 def is_json(template: str) -> bool:
@@ -51,7 +51,7 @@ def is_json(template: str) -> bool:
 
 def named(template: str) -> set[str]:
     """The names in a template, known or not."""
-    return {place[1] for place in _PLACE.finditer(template)}
+    return {place[1] or place[2] for place in _PLACE.finditer(template)}
 
 
 def facts_of(alert: int, picture: AlertPicture, event_type: str, url: str = "") -> dict[str, str]:
