@@ -20,6 +20,8 @@ CREDENTIALS: Final = ("password", "botToken")
 """What is sent to the tool to prove who calls; a signing secret never leaves us."""
 SECRETS: Final = (*CREDENTIALS, SIGNING)
 ADDRESSES: Final = ("url", "apiUrl", "webhookUrl")
+PROOFS: Final = ("for", "headers", "userinfo")
+"""Of a webhook: what proves who calls, and to which host."""
 TELLING: Final = ("auth", "cookie", "credential", "key", "pass", "secret", "signature", "token")
 """A header whose name holds one of these has a secret for its value."""
 
@@ -38,16 +40,23 @@ def split(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
         plain["webhookUrl"], kept["userinfo"] = _without_userinfo(params["webhookUrl"])
     if any(is_telling(header["key"]) for header in params.get("headers", ())):
         plain["headers"], kept["headers"] = _without_telling(params["headers"])
+    if "userinfo" in kept or "headers" in kept:
+        kept["for"] = list(origin(params) or ())
     return plain, kept
 
 
 def joined(plain: Params, kept: Params) -> dict[str, Any]:
-    """Parameters as they were written, secrets and all."""
-    params = {**plain, **{name: value for name, value in kept.items() if name not in ("userinfo", "headers")}}
-    if "userinfo" in kept:
+    """Parameters as they were written, secrets and all.
+
+    A cell may be newer than the parameters that a run took along: what proves who calls goes to its own host only.
+    """
+    params = {**plain, **{name: value for name, value in kept.items() if name not in PROOFS}}
+    if kept.get("for") != list(origin(plain) or ()):
+        return params
+    if "userinfo" in kept and _is_masked(plain.get("webhookUrl", "")):
         params["webhookUrl"] = _with_userinfo(plain["webhookUrl"], kept["userinfo"])
-    if "headers" in kept:
-        params["headers"] = [_with_value(header, kept["headers"]) for header in plain["headers"]]
+    if "headers" in kept and "headers" in plain:
+        params["headers"] = [_unmasked(header, kept["headers"]) for header in plain["headers"]]
     return params
 
 
@@ -81,9 +90,7 @@ def filled(given: Params, plain: Params, kept: Params) -> dict[str, Any] | Refus
                     f"params.headers.{number}.value",
                     f"{MASK} stands for a value that is kept; none is kept for this address",
                 )
-        params["headers"] = [
-            _with_value(header, values) if header["value"] == MASK else header for header in given["headers"]
-        ]
+        params["headers"] = [_unmasked(header, values) for header in given["headers"]]
     return params
 
 
@@ -123,5 +130,5 @@ def _without_telling(headers: list[dict[str, str]]) -> tuple[list[dict[str, str]
     return masked, {header["key"].lower(): header["value"] for header in headers if is_telling(header["key"])}
 
 
-def _with_value(header: dict[str, str], values: Mapping[str, str]) -> dict[str, str]:
-    return {**header, "value": values.get(header["key"].lower(), header["value"])}
+def _unmasked(header: dict[str, str], values: Mapping[str, str]) -> dict[str, str]:
+    return {**header, "value": values.get(header["key"].lower(), MASK)} if header["value"] == MASK else header
