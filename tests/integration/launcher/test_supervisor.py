@@ -20,7 +20,7 @@ from events.topics import TRAFFIC_PARTITIONS
 from launcher.external import Listener
 from launcher.processes import free_port
 from launcher.server import ServerFailed, is_listening
-from launcher.suite import Suite, read_env, secrets_of
+from launcher.suite import FRONT, Suite, read_env, secrets_of
 from launcher.supervisor import Programs, Supervisor
 from tests.authority import Authority
 
@@ -88,7 +88,7 @@ async def started(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Run
 class TestStart:
     async def test_front_and_core_share_out_the_roles_and_only_the_front_is_public(self, started: Running) -> None:
         front = await ask(started.suite.url)
-        assert front["roles"] == ["router", "ingest.gateway"]
+        assert front["roles"] == list(FRONT)
         upstreams = dict(pair.split("=", 1) for pair in front["env"]["UPSTREAMS"].split(","))
         core = await ask(upstreams["ingest.web"])
         assert set(core["roles"]) == set(upstreams)
