@@ -3,9 +3,9 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, Policy
 from email.utils import format_datetime, parseaddr
 from typing import Final
 
@@ -15,6 +15,19 @@ _ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?=.{1,253}
 _IN_TEXT: Final = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w.-]+")
 LONGEST_SUBJECT: Final = 200
 LONGEST_ADDRESS: Final = 254
+LONGEST_LINK: Final = 900
+
+
+class _Link(UnstructuredHeader, BaseHeader):
+    """A header that holds one address of the web: on one line, for broken or encoded it leads nowhere."""
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+_HEADERS: Final = HeaderRegistry()
+_HEADERS.map_to_type("list-unsubscribe", _Link)
+_POLICY: Final = SMTP.clone(header_factory=_HEADERS)
 
 
 @dataclass(frozen=True)
@@ -62,7 +75,7 @@ def compose(mail: Mail, sender: str) -> EmailMessage:
     """The message as SMTP wants it. Raises ValueError when `mail.to` is no address."""
     if not is_address(mail.to):
         raise ValueError("not an e-mail address")
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=_POLICY)
     message["From"] = _address(sender)
     message["To"] = Address(addr_spec=_ascii(mail.to))
     message["Subject"] = one_line(mail.subject, LONGEST_SUBJECT)
@@ -74,7 +87,7 @@ def compose(mail: Mail, sender: str) -> EmailMessage:
     if mail.is_repeat:
         message["X-Alarum-Repeat"] = "yes"
     if mail.unsubscribe is not None:
-        message["List-Unsubscribe"] = f"<{mail.unsubscribe}>"
+        message["List-Unsubscribe"] = f"<{one_line(mail.unsubscribe, LONGEST_LINK)}>"
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(_storable(mail.text))
     message.add_alternative(_storable(mail.html), subtype="html")

@@ -1,5 +1,6 @@
 """Mails: whatever is in a summary, the headers stay ours; addresses are never shown."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.policy import default
@@ -99,6 +100,13 @@ class TestAddresses:
             masked("550 <bob@example.org>: unknown, ask ada@example.org")
             == "550 <b***@example.org>: unknown, ask a***@example.org"
         )
+
+    def test_the_address_that_ends_further_mails_stands_on_one_line_as_it_is(self) -> None:
+        link = "https://alarum.example.org/subscribers/leave/" + "NDI.abc_-" * 12
+        written = compose(replace(mail(), unsubscribe=link), FROM).as_bytes().decode()
+        assert f"\r\nList-Unsubscribe: <{link}>\r\n" in written
+        assert "\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in written
+        assert "List-Unsubscribe" not in compose(mail(), FROM).as_bytes().decode()
 
     def test_the_envelope_s_sender_is_bare(self) -> None:
         assert envelope_sender(FROM) == "alarum@example.org"
