@@ -16,9 +16,10 @@ from channels.mail import Mail
 from events.accounts import ApikeyIssued, Role, UserChanged, UserDeleted
 from events.core import Event
 from events.envelope import Envelope, decode, encode
-from events.escalator import EscalationLevelReached, Reason, Responder
+from events.escalator import EscalationLevelReached, PlannedShift, Reason, Responder, ShiftsPlanned
 from events.ingest import AlertAccepted, AlertAssigned, AlertCreated, AlertResolved
 from events.shared import Actor, Priority
+from events.statuspage import AnnouncementMade, Occasion, Told
 from events.topics import NOTIFICATIONS, PEOPLE, REACH
 from notifier.app import shell_of, web_role, worker_parts
 from runtime.access import Name, digest, person_cell
@@ -185,7 +186,7 @@ class House:
         )
         self.says(created)
 
-    def level(self, alert: int, *users: int, level: int = 0, run: int = 1, version: int | None = None, priority: Priority = Priority.HIGH) -> None:  # fmt: skip
+    def level(self, alert: int, *users: int, level: int = 0, run: int = 1, version: int | None = None, priority: Priority = Priority.HIGH, by: int | None = None) -> None:  # fmt: skip
         """These people are to be told, by the version of the alert that is the newest unless another is given."""
         reached = EscalationLevelReached(
             alert=alert,
@@ -197,6 +198,7 @@ class House:
             ),
             priority=priority,
             source=DISK,
+            by=Actor.by_user(by, "web") if by is not None else None,
             at=self.now,
         )
         self.says(reached)
@@ -209,6 +211,23 @@ class House:
 
     def assigned(self, alert: int, user: int) -> None:
         self.says(AlertAssigned(alert=alert, user=user, by=Actor.by_user(BOB, "web"), at=self.now))
+
+    def planned(self, *shifts: tuple[int, float, float], schedule: int = 3, name: str = "Primary") -> None:
+        """A schedule's plan: (user, begin, end), in minutes from T0."""
+        ahead = tuple(
+            PlannedShift(user=user, start=T0 + timedelta(minutes=start), end=T0 + timedelta(minutes=end))
+            for user, start, end in shifts
+        )
+        until = self.now + timedelta(days=3)
+        self.says(ShiftsPlanned(schedule=schedule, name=name, shifts=ahead, until=until, at=self.now))
+
+    def announced(self, announcement: int, *users: int, age: timedelta = timedelta(0), **more: Any) -> None:
+        """These users are to be told of incident 3."""
+        told = tuple(Told(user=user, reason="You follow Checkout.") for user in users)
+        given: dict[str, Any] = {"occasion": Occasion.INCIDENT_CREATED, "incident": 3, "title": "Payments fail"}
+        given |= {"message": "We look into it.", "status": "INVESTIGATING", "path": "/incidents/3"}
+        given |= {"services": ("Checkout: Major outage",)}
+        self.says(AnnouncementMade(announcement=announcement, users=told, at=self.now - age, **given | more))
 
     # -- what is seen
 

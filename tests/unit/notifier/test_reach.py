@@ -3,11 +3,20 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given as for_any
 from hypothesis import strategies as st
 
 from events.core import Event, Outcome, Refusal
-from events.notifier import AlertPreferenceType, ContactChanged, ContactDeleted, PreferenceDeleted, ReachForgotten
+from events.notifier import (
+    AlertPreferenceType,
+    ContactChanged,
+    ContactDeleted,
+    PreferenceDeleted,
+    ReachForgotten,
+    SubscriptionPreferenceChanged,
+    UpdatePreferenceType,
+)
 from events.shared import Priority
 from notifier.domain.reach import (
     Command,
@@ -16,18 +25,26 @@ from notifier.domain.reach import (
     Forget,
     Forgotten,
     Introduce,
+    Offer,
     Reachable,
     SetContact,
+    SetDuty,
     SetPreference,
+    SetSubscription,
+    SetUpdate,
     State,
     Unknown,
+    duties_wanted,
     reach,
+    subscriptions_wanted,
+    updates_wanted,
     wanted_for,
 )
 
 T0 = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
 ADA = 7
 HIGH, LOW = AlertPreferenceType.HIGH_PRIORITY, AlertPreferenceType.LOW_PRIORITY
+ACCEPTED = UpdatePreferenceType.ALERT_ACCEPTED
 
 introduce = Introduce(ADA, "a***@example.org", contact=1, high=10, low=11, at=T0)
 second = SetContact(ADA, 2, "cell-2", "b***@example.org", T0)
@@ -115,6 +132,54 @@ class TestPreferences:
         assert given(introduce)(DeletePreference(ADA, 99, T0)) == Refusal("NOT_FOUND", "There is no preference 99")
 
 
+class TestOtherOccasions:
+    def test_who_never_chose_hears_of_subscriptions_by_their_first_contact(self) -> None:
+        assert given(introduce, second)(Offer(ADA, 12, T0)) == [
+            SubscriptionPreferenceChanged(user=ADA, preference=12, contact=1, at=T0)
+        ]
+
+    def test_who_chose_silence_is_not_offered_it_again(self) -> None:
+        silent = (introduce, Offer(ADA, 12, T0), DeletePreference(ADA, 12, T0))
+        assert given(*silent)(Offer(ADA, 13, T0)) == []
+
+    def test_without_a_contact_nothing_is_offered(self) -> None:
+        assert given(introduce, DeleteContact(ADA, 1, T0))(Offer(ADA, 13, T0)) == []
+
+    @pytest.mark.parametrize("minutes", [-15, 1, 45, 1441])
+    def test_a_reminder_has_one_of_the_leads(self, minutes: int) -> None:
+        refused = given(introduce)(SetDuty(ADA, 12, contact=1, before_min=minutes, at=T0))
+        assert refused == Refusal("VALIDATION_ERROR", "beforeMin: must be one of 0, 15, 30, 60, 180, 360, 720, 1440")
+
+    @pytest.mark.parametrize(
+        "wish",
+        [
+            SetDuty(ADA, 12, contact=9, before_min=15, at=T0),
+            SetUpdate(ADA, 12, ACCEPTED, contact=9, at=T0),
+            SetSubscription(ADA, 12, contact=9, at=T0),
+        ],
+    )
+    def test_each_needs_a_contact_of_the_same_person(self, wish: Command) -> None:
+        assert given(introduce)(wish) == Refusal("VALIDATION_ERROR", "contact.id: this user has no contact 9")
+
+    def test_a_preference_never_changes_its_occasion(self) -> None:
+        duty = SetDuty(ADA, 12, contact=1, before_min=15, at=T0)
+        refused = given(introduce, duty)(SetUpdate(ADA, 12, ACCEPTED, contact=1, at=T0))
+        assert refused == Refusal("NOT_FOUND", "There is no preference 12")
+
+    def test_with_a_contact_go_the_preferences_of_every_occasion(self) -> None:
+        state = after(
+            introduce,
+            second,
+            SetDuty(ADA, 12, contact=2, before_min=15, at=T0),
+            SetUpdate(ADA, 13, ACCEPTED, contact=2, at=T0),
+            SetSubscription(ADA, 14, contact=2, at=T0),
+            DeleteContact(ADA, 2, T0),
+        )
+        assert isinstance(state, Reachable)
+        assert [one.id for one in state.all_preferences()] == [10, 11]
+        assert (duties_wanted(state), updates_wanted(state, ACCEPTED), subscriptions_wanted(state)) == ((), (), ())
+
+
 class TestForgetting:
     def test_who_left_is_forgotten_once(self) -> None:
         assert given(introduce)(Forget(ADA, T0)) == [ReachForgotten(user=ADA, at=T0)]
@@ -141,6 +206,10 @@ commands: st.SearchStrategy[Command] = st.one_of(
         st.integers(-1, 121),
         st.just(T0),
     ),
+    st.builds(SetDuty, st.just(ADA), st.integers(1, 12), numbers, st.sampled_from([0, 15, 17]), st.just(T0)),
+    st.builds(SetUpdate, st.just(ADA), st.integers(1, 12), st.sampled_from(UpdatePreferenceType), numbers, st.just(T0)),
+    st.builds(SetSubscription, st.just(ADA), st.integers(1, 12), numbers, st.just(T0)),
+    st.builds(Offer, st.just(ADA), st.integers(13, 15), st.just(T0)),
     st.builds(DeletePreference, st.just(ADA), st.integers(1, 12), st.just(T0)),
     st.just(Forget(ADA, T0 + timedelta(hours=1))),
 )
@@ -161,7 +230,7 @@ class TestLaws:
     def test_every_preference_has_its_contact(self, asked: list[Command]) -> None:
         state, _ = run(asked)
         if isinstance(state, Reachable):
-            assert {one.contact for one in state.preferences} <= {contact.id for contact in state.contacts}
+            assert {one.contact for one in state.all_preferences()} <= {contact.id for contact in state.contacts}
 
     @for_any(st.lists(commands, max_size=12), commands)
     def test_the_same_command_twice_decides_nothing_more(self, asked: list[Command], again: Command) -> None:
