@@ -1,6 +1,7 @@
 """What the `ingest` service says: the signals of tools, the life of alerts, and the sources they come from."""
 
 from enum import StrEnum
+from typing import Any
 
 from pydantic import AwareDatetime, Field
 
@@ -60,6 +61,9 @@ class AlertCreated(AlertEvent):
     services: tuple[str, ...] = ()
     responders: tuple[int, ...] = Field(default=(), description="Chosen by hand: only they are told, no escalation.")
     teams: tuple[int, ...] = ()
+    custom_details: dict[str, Any] | None = Field(
+        default=None, description="What the tool gave besides, as it gave it."
+    )
     auto_resolve_at: AwareDatetime | None = None
     signal: str | None = None
     received_at: AwareDatetime | None = None

@@ -60,6 +60,7 @@ AtOffice = Annotated[Office, Depends(office_of)]
 Paged = Annotated[Page, Depends(paging(default=50, cap=100))]
 SourcesPaged = Annotated[Page, Depends(paging(default=50, cap=50))]
 AlertIncludes = Annotated[frozenset[str], Depends(including("escalationRules", "nextEscalationUser"))]
+OneIncludes = Annotated[frozenset[str], Depends(including("escalationRules", "nextEscalationUser", "customDetails"))]
 LogIncludes = Annotated[frozenset[str], Depends(including("vars"))]
 
 router: Final = APIRouter()
@@ -105,7 +106,7 @@ async def count(office: AtOffice, wanted: Filter) -> Response:
 
 
 @router.get("/api/alerts/{alert}", summary="Get an alert", response_model=AlertResource)
-async def alert(alert: Id, office: AtOffice, caller: Responder, include: AlertIncludes) -> Response:
+async def alert(alert: Id, office: AtOffice, caller: Responder, include: OneIncludes) -> Response:
     return answer(_alert(office, await office.alert(alert, caller), include))
 
 
@@ -359,6 +360,7 @@ def _alert(office: Office, row: AlertRow, include: frozenset[str] = frozenset())
         images=row.images,
         links=row.links,
         labels=row.labels,
+        custom_details=row.custom_details if "customDetails" in include else None,
         linked_incident_id=row.incident,
         responders=tuple(
             AnswererResource(

@@ -1,6 +1,7 @@
 """What every tool's payload becomes: one or more tool events in the suite's own words, or a refusal that names field and rule."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,6 +11,8 @@ from events.shared import Image, Link, Priority
 
 MAX_SUMMARY = 1_000
 MAX_DETAILS = 64_000
+MAX_CUSTOM = 32_000
+"""Custom details are kept up to this many characters of JSON, in whole or not at all; the signal has them in any case."""
 
 
 class EventType(StrEnum):
@@ -78,6 +81,11 @@ def key_of(source: int, alert_key: str) -> str:
     if len(folded) > 200:
         folded = "sha256:" + hashlib.sha256(folded.encode()).hexdigest()
     return f"{source}/{folded}"
+
+
+def kept(custom: dict[str, Any]) -> dict[str, Any] | None:
+    """Custom details as an alert keeps them: None where there are none, or too many."""
+    return custom if custom and len(json.dumps(custom)) <= MAX_CUSTOM else None
 
 
 def clip(text: str, length: int) -> str:

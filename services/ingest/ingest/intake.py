@@ -13,7 +13,7 @@ from events.core import Decider, Event, Outcome
 from events.ingest import AlertCreated, DropReason, PriorityRule, SignalDropped, SourceChanged
 from events.shared import Actor, Priority
 from ingest import domain
-from ingest.canonical import ToolEvent, key_of
+from ingest.canonical import ToolEvent, kept, key_of
 
 PolicyChoice = tuple[int | None, str]
 """A policy's id (None: there is none at all) and why this one, as a sentence."""
@@ -153,6 +153,7 @@ def opened(alert: int, source: SourceChanged, event: ToolEvent, policy: PolicyCh
         labels=event.labels,
         services=event.services,
         teams=source.teams,
+        custom_details=kept(event.custom_details),
         auto_resolve_at=auto_resolve_at(source, moment.at, moment.minute_s),
         signal=moment.signal,
         received_at=moment.received_at,

@@ -103,4 +103,10 @@ create table incident_links (
 create index incident_links_by_alert on incident_links (alert);
 """
 
-MIGRATIONS: list[tuple[str, str]] = [("0001_pictures", ALERTS), ("0002_incident_links", INCIDENTS)]
+CUSTOM_DETAILS = "alter table alerts add column custom_details jsonb"
+
+MIGRATIONS: list[tuple[str, str]] = [
+    ("0001_pictures", ALERTS),
+    ("0002_incident_links", INCIDENTS),
+    ("0003_custom_details", CUSTOM_DETAILS),
+]

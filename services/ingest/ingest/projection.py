@@ -40,8 +40,8 @@ from ingest.timeline import is_told
 CREATE = """
 insert into alerts (id, version, status, source, source_name, policy, policy_reason, priority, priority_reason, severity,
     summary, details, alert_key, open_key, links, images, labels, services, teams, created_by, created_at,
-    auto_resolve_at, last_event_at)
-values ($1, $2, 'PENDING', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $20)
+    auto_resolve_at, last_event_at, custom_details)
+values ($1, $2, 'PENDING', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $20, $22)
 on conflict (id) do nothing
 """
 TELL = """
@@ -192,6 +192,7 @@ def _row(envelope: Envelope, event: AlertCreated) -> tuple[Any, ...]:
         _json(event.by),
         event.at,
         event.auto_resolve_at,
+        _json(event.custom_details) if event.custom_details else None,
     )
 
 
@@ -315,7 +316,7 @@ def _shares(event: Event) -> dict[int, Event]:
 
 
 def _body(event: Event) -> str:
-    return event.model_dump_json(exclude_none=True, exclude={"details"})
+    return event.model_dump_json(exclude_none=True, exclude={"details", "custom_details"})
 
 
 def _json(value: Any) -> str:

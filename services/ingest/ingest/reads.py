@@ -63,7 +63,7 @@ class Answerer:
 
 @dataclass(frozen=True)
 class AlertRow:
-    """One alert as lists and pages show it; `details` only where one alert was asked for."""
+    """One alert as lists and pages show it; `details` and `custom_details` only where one alert was asked for."""
 
     id: int
     version: int
@@ -100,6 +100,7 @@ class AlertRow:
     next_at: datetime | None
     incident: int | None
     details: str = ""
+    custom_details: dict[str, Any] | None = None
     responders: tuple[Answerer, ...] = ()
 
     @property
@@ -186,7 +187,7 @@ async def one_alert(sql: Any, alert: int, sight: Sight) -> AlertRow | None:
     """With its details; None when it is not there or not theirs to see."""
     where = _where(Wanted(sight))
     where.add("id = {}", alert)
-    found = await sql.fetch(f"select {COLUMNS}, details from alerts where {where.text}", *where.values)
+    found = await sql.fetch(f"select {COLUMNS}, details, custom_details from alerts where {where.text}", *where.values)
     rows = await _with_responders(sql, found)
     return rows[0] if rows else None
 
@@ -271,8 +272,8 @@ async def _with_responders(sql: Any, found: Sequence[Any]) -> list[AlertRow]:
 
 def _alert(row: Any, responders: tuple[Answerer, ...]) -> AlertRow:
     values = dict(row)
-    for name in JSON_COLUMNS:
-        values[name] = None if values[name] is None else json.loads(values[name])
+    for name in (*JSON_COLUMNS, "custom_details"):
+        values[name] = None if values.get(name) is None else json.loads(values[name])
     return AlertRow(**values, responders=responders)
 
 

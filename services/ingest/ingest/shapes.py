@@ -141,6 +141,7 @@ class AlertResource(Resource):
     images: list[dict[str, str]]
     links: list[dict[str, str]]
     labels: dict[str, str]
+    custom_details: dict[str, Any] | None = None
     responders: tuple[AnswererResource, ...]
     linked_incident_id: int | None = None
     merge_state: str = "NONE"

@@ -321,6 +321,16 @@ class TestAlerts:
         known = await house.call("GET", f"/api/alerts/{number}/comments", 200)
         assert [comment["creator"] for comment in known] == ["bot", "Ada Example"]
 
+    async def test_custom_details_are_shown_where_they_are_asked_for(self, house: House) -> None:
+        source = await house.source()
+        custom = {"host": {"name": "db-1", "disks": [1, 2.5, None]}}
+        number = await house.alert(source["id"], customDetails=custom)
+        path = f"/api/alerts/{number}"
+        assert (await house.call("GET", path, 200, include="customDetails"))["customDetails"] == custom
+        assert "customDetails" not in await house.call("GET", path, 200)
+        (listed,) = await house.call("GET", "/api/alerts", 200, include="customDetails")
+        assert "customDetails" not in listed
+
     async def test_an_answer_by_mail_accepts(self, house: House) -> None:
         source = await house.source()
         number = await house.alert(source["id"])

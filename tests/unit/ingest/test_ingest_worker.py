@@ -173,6 +173,16 @@ class TestOpening:
 
         told(story)
 
+    def test_custom_details_are_kept_whole_or_not_at_all(self) -> None:
+        async def story(desk: Desk) -> None:
+            desk.policy()
+            await desk.source()
+            small, large = {"host": "db-1"}, {"host": "x" * 33_000}
+            decided = await desk.hear(*(desk.signal(key=None, customDetails=custom) for custom in (small, large, {})))
+            assert [event.custom_details for event in decided if isinstance(event, AlertCreated)] == [small, None, None]
+
+        told(story)
+
     def test_the_same_key_without_case_is_the_same_alert_and_repeats_fold(self) -> None:
         async def story(desk: Desk) -> None:
             desk.policy()
