@@ -48,16 +48,10 @@ async def _posted(outside: Outside, job: Job) -> Result:
 
 def message(job: Job) -> dict[str, Any]:
     """Text for notifications, blocks for eyes."""
-    picture = job.run.picture
-    title = f"{WORDS.get(picture.status, picture.status)}: {picture.summary or f'Alert {job.run.alert}'}"
-    blocks = [
-        _header(picture.summary or f"Alert {job.run.alert}"),
-        _state(job),
-        *_details(job),
-        *_links(job),
-        _buttons(job),
-    ]
-    return {"text": _escaped(one_line(title, LONGEST_FIELD)), "blocks": blocks, "unfurl_links": False}
+    summary = one_line(job.run.picture.summary, LONGEST_FIELD) or f"Alert {job.run.alert}"
+    text = f"{WORDS.get(job.run.picture.status, job.run.picture.status)}: {summary}"
+    blocks = [_header(summary), _state(job), *_details(job), *_links(job), _buttons(job)]
+    return {"text": _escaped(text), "blocks": blocks, "unfurl_links": False}
 
 
 def _header(summary: str) -> dict[str, Any]:
@@ -66,23 +60,24 @@ def _header(summary: str) -> dict[str, Any]:
 
 def _state(job: Job) -> dict[str, Any]:
     picture = job.run.picture
-    said = [
-        f"{SIGNS.get(picture.status, '')} *{WORDS.get(picture.status, picture.status)}*",
-        picture.priority.value.title(),
-    ]
-    said += [_escaped(one_line(picture.source_name, LONGEST_FIELD))] if picture.source_name else []
-    said += [_escaped(one_line(picture.policy_name, LONGEST_FIELD))] if picture.policy_name else []
+    state = f"{SIGNS.get(picture.status, '')} *{WORDS.get(picture.status, picture.status)}*"
+    named = [one_line(name, LONGEST_FIELD) for name in (picture.source_name, picture.policy_name)]
+    said = [state, picture.priority.value.title(), *(_escaped(name) for name in named if name)]
     return {"type": "context", "elements": [{"type": "mrkdwn", "text": text} for text in said]}
 
 
 def _details(job: Job) -> list[dict[str, Any]]:
-    details = job.run.picture.details.strip()
+    lines = [one_line(line, LONGEST_SECTION) for line in job.run.picture.details.splitlines()]
+    details = "\n".join(lines).strip()
     return [_section(_cut(_escaped(details)))] if details else []
 
 
 def _links(job: Job) -> list[dict[str, Any]]:
     links = [link for link in job.run.picture.links if link.href.startswith(("http://", "https://"))][:MOST_LINKS]
-    lines = [f"<{_href(link.href)}|{_escaped(one_line(link.text or link.href, LONGEST_FIELD))}>" for link in links]
+    lines = [
+        f"<{_href(link.href)}|{_escaped(one_line(link.text, LONGEST_FIELD) or one_line(link.href, LONGEST_FIELD))}>"
+        for link in links
+    ]
     return [_section("\n".join(lines))] if lines and len("\n".join(lines)) <= LONGEST_SECTION else []
 
 
