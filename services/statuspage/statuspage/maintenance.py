@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from events.ingest import SourceChanged
+from events.core import Refusal
 from events.statuspage import MaintenanceChanged
 from runtime.access import Caller
-from runtime.refusals import invalid_field, missing
+from runtime.refusals import Refused, invalid_field, missing
 from runtime.resources import ids_of
 from runtime.shell import Shell
 from runtime.unit import Unit
 from statuspage import indexes
 from statuspage.bodies.maintenance import MaintenanceBody
-from statuspage.domain.maintenance import Delete, Kept, Over, Plan
+from statuspage.domain.maintenance import Delete, Kept, Over, Plan, Running
 from statuspage.domain.service import Known
 from statuspage.projection import Sources
 from statuspage.references import References, check_services, places
@@ -104,7 +104,7 @@ class Maintenances:
 
     async def plan(self, body: MaintenanceBody, caller: Caller) -> Seen:
         """A new window; one that has begun opens at once."""
-        await self._check(body, caller)
+        await self._check(body, caller, ())
 
         async def work(unit: Unit) -> int:
             await check_services(unit, places("services", ids_of(body.services or ())))
@@ -118,8 +118,8 @@ class Maintenances:
     async def change(self, number: int, body: MaintenanceBody, caller: Caller) -> Seen:
         """Replace everything about a window. One that runs may end now, but cannot begin later; one that is over stays."""
         known = await self.get(number, caller)
-        self._only_writers(caller, known.services.values())
-        await self._check(body, caller)
+        self.only_writers(caller, known.services.values())
+        await self._check(body, caller, known.now.sources)
 
         async def work(unit: Unit) -> None:
             new = [service for service in ids_of(body.services or ()) if service not in known.now.services]
@@ -133,7 +133,7 @@ class Maintenances:
 
     async def remove(self, number: int, caller: Caller) -> None:
         """What it silenced is heard again, services are as they would be without it."""
-        self._only_writers(caller, (await self.get(number, caller)).services.values())
+        self.only_writers(caller, (await self.get(number, caller)).services.values())
 
         async def work(unit: Unit) -> None:
             await unit.load(MAINTENANCE, [number])
@@ -142,20 +142,40 @@ class Maintenances:
 
         await self._shell.do(work)
 
-    def source(self, number: int) -> SourceChanged | None:
-        return self._sources.known(number)
+    async def end_now(self, number: int, caller: Caller) -> None:
+        """Close a window that runs before its time."""
+        known = await self.get(number, caller)
+        self.only_writers(caller, known.services.values())
 
-    def sources_to_choose(self, caller: Caller) -> list[SourceChanged]:
-        """The alert sources that the caller may see, by name."""
+        async def work(unit: Unit) -> None:
+            await unit.load(MAINTENANCE, [number])
+            state = unit.state(MAINTENANCE, number)
+            if not isinstance(state, Running):
+                raise Refused(Refusal("NOT_RUNNING", "This maintenance does not run, so it cannot be ended"))
+            closed = state.now.model_copy(update={"end": unit.at, "at": unit.at})
+            await self._upkeep.carry_out(unit, number, Plan(closed), caller.user)
+
+        await self._shell.do(work)
+
+    def sources_seen(self, caller: Caller) -> dict[int, str]:
+        """The alert sources that the caller may see, by id, in the order of their names."""
+        if not self._references.sees_sources(caller):
+            return {}
         seen = [one for one in self._sources.all() if self._references.may_see(caller, one.teams)]
-        return sorted(seen, key=lambda one: one.name.casefold())
+        return {one.source: one.name for one in sorted(seen, key=lambda one: one.name.casefold())}
+
+    def sources_hidden(self, window: MaintenanceChanged, caller: Caller) -> list[int]:
+        """The sources of a window that are there, but not the caller's to see."""
+        seen = self.sources_seen(caller)
+        return [source for source in window.sources if source not in seen and self._sources.known(source)]
 
     def may_write(self, caller: Caller, services: Iterable[Known]) -> bool:
         """Whoever may change all of the services; without any, users and up."""
         owners = [one.now.teams for one in services]
         return self._references.may_write(caller, *(owners or [()]))
 
-    def _only_writers(self, caller: Caller, services: Iterable[Known]) -> None:
+    def only_writers(self, caller: Caller, services: Iterable[Known]) -> None:
+        """Raises `Refused`."""
         owners = [one.now.teams for one in services]
         self._references.only_writers(caller, *(owners or [()]))
 
@@ -163,15 +183,17 @@ class Maintenances:
         await self._upkeep.carry_out(unit, number, Plan(_window(number, body, caller, unit.at)), caller.user)
         unit.put(indexes.MAINTENANCES, {indexes.padded(number): body.summary})
 
-    async def _check(self, body: MaintenanceBody, caller: Caller) -> None:
+    async def _check(self, body: MaintenanceBody, caller: Caller, before: Collection[int]) -> None:
+        """Sources that it named before may be gone."""
+
         async def find(unit: Unit) -> dict[int, Known]:
             return await services_by_id(unit, ids_of(body.services or ()))
 
-        self._only_writers(caller, (await self._shell.run(find)).values())
-        sources = ids_of(body.alert_sources or ())
-        if any(self._sources.known(source) is None for source in sources):
+        self.only_writers(caller, (await self._shell.run(find)).values())
+        named = [one for one in places("alertSources", ids_of(body.alert_sources or ())) if one[1] not in before]
+        if any(self._sources.known(source) is None for _, source in named):
             await self._sources_caught_up()
-        for field, source in places("alertSources", sources):
+        for field, source in named:
             if self._sources.known(source) is None:
                 raise invalid_field(field, f"there is no alert source {source}")
 

@@ -36,7 +36,7 @@ async def maintenances(
     access: Knows,
 ) -> Response:
     found = page.of(await desk.maintenances.seen(caller, filters))
-    return answer([MaintenanceResource.of(one, access, desk.maintenances.source) for one in found])
+    return answer([MaintenanceResource.of(one, access, desk.maintenances.sources_seen(caller)) for one in found])
 
 
 @router.post(
@@ -48,7 +48,7 @@ async def maintenances(
 async def plan_maintenance(body: MaintenanceBody, caller: Anybody, desk: AtDesk, access: Knows) -> Response:
     made = await desk.maintenances.plan(body, caller)
     location = f"{desk.public_url}/api/maintenance-windows/{made.now.maintenance}"
-    return answer(MaintenanceResource.of(made, access, desk.maintenances.source), 201, location=location)
+    return answer(MaintenanceResource.of(made, access, desk.maintenances.sources_seen(caller)), 201, location=location)
 
 
 @router.get(
@@ -56,7 +56,7 @@ async def plan_maintenance(body: MaintenanceBody, caller: Anybody, desk: AtDesk,
 )
 async def maintenance(maintenance: Id, caller: Anybody, desk: AtDesk, access: Knows) -> Response:
     found = await desk.maintenances.get(maintenance, caller)
-    return answer(MaintenanceResource.of(found, access, desk.maintenances.source))
+    return answer(MaintenanceResource.of(found, access, desk.maintenances.sources_seen(caller)))
 
 
 @router.put(
@@ -68,7 +68,7 @@ async def change_maintenance(
     maintenance: Id, body: MaintenanceBody, caller: Anybody, desk: AtDesk, access: Knows
 ) -> Response:
     changed = await desk.maintenances.change(maintenance, body, caller)
-    return answer(MaintenanceResource.of(changed, access, desk.maintenances.source))
+    return answer(MaintenanceResource.of(changed, access, desk.maintenances.sources_seen(caller)))
 
 
 @router.delete("/api/maintenance-windows/{maintenance}", summary="Delete a maintenance window", status_code=204)

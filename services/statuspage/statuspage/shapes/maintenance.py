@@ -1,9 +1,8 @@
 """The JSON of maintenance windows."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from datetime import datetime
 
-from events.ingest import SourceChanged
 from runtime.access import Access
 from runtime.resources import Resource
 from statuspage.maintenance import Seen
@@ -37,9 +36,9 @@ class MaintenanceResource(Resource):
     state: str
 
     @classmethod
-    def of(cls, seen: Seen, access: Access, source_of: Callable[[int], SourceChanged | None]) -> "MaintenanceResource":
+    def of(cls, seen: Seen, access: Access, sources: Mapping[int, str]) -> "MaintenanceResource":
+        """With the names of those sources that are given."""
         now = seen.now
-        sources = {source: source_of(source) for source in now.sources}
         return cls(
             id=now.maintenance,
             summary=now.summary,
@@ -47,7 +46,7 @@ class MaintenanceResource(Resource):
             timezone=now.timezone,
             start=now.start,
             end=now.end,
-            alert_sources=[SourceRel(id=source, name=known and known.name) for source, known in sources.items()],
+            alert_sources=[SourceRel(id=source, name=sources.get(source)) for source in now.sources],
             services=[ServiceRel.of(service, seen.services.get(service)) for service in now.services],
             created_by=access.name(now.by) if now.by is not None else None,
             notifications=OccasionsResource(at_creation=now.at_creation, at_start=now.at_start, at_end=now.at_end),
