@@ -28,6 +28,7 @@ from runtime.vault import Keyring
 from runtime.views import Tail
 from statuspage import api, indexes, pages, publics, register, showing
 from statuspage.announcing import Announcer
+from statuspage.board import Board
 from statuspage.clockwork import by_kind
 from statuspage.desk import Desk
 from statuspage.incident_templates import Templates
@@ -36,7 +37,9 @@ from statuspage.mailroom import Closing, Mailroom, Post
 from statuspage.mails import Writer
 from statuspage.maintenance import Maintenances
 from statuspage.pages.front import Front
+from statuspage.previews import Previews
 from statuspage.projection import Sources
+from statuspage.public import Painter
 from statuspage.publisher import Publisher
 from statuspage.reader import Reader
 from statuspage.references import References
@@ -49,11 +52,14 @@ from statuspage.worker import Worker
 from web.errors import answer
 from web.guards import ApiError, SignInNeeded, install
 from web.pages import Pages, environment
+from web.paths import EVENT_PATHS
 from web.session import Sessions, SubscriberLinks
 
 WORKER: Final = "statuspage.worker"
 WEB: Final = "statuspage.web"
 READER: Final = "statuspage.reader"
+SUBSCRIBING: Final = "/subscribers"
+"""Forms on pages with a domain of their own post here, and mail programmes do: no session counts, so no origin does."""
 OWN: Final = (INCIDENTS, STATUSPAGES, VAULTS["statuspage"])
 OWN_TOPICS: Final = tuple(topic.name for topic in OWN)
 
@@ -146,13 +152,15 @@ def web_role(shell: Shell) -> Role:
     """`statuspage.web` on any adapters."""
     access = people_of(shell.settings)
     sources = Sources()
-    people, silenced = Tail(shell, access), Tail(shell, sources)
-    parts: Sequence[Part] = (shell.relay, Restore(shell, OWN_TOPICS), Wakes(shell), people, silenced)
-    desk = desk_of(shell, access, people, sources, silenced)
+    board = Board()
+    people, silenced, shown = Tail(shell, access), Tail(shell, sources), Tail(shell, board)
+    parts: Sequence[Part] = (shell.relay, Restore(shell, OWN_TOPICS), Wakes(shell), people, silenced, shown)
+    previews = Previews(board, shown, Painter(shell.settings.public_url), shell.clock)
+    desk = desk_of(shell, access, people, sources, silenced, previews)
     return Role(WEB, parts, http_app(shell.settings, desk, access, people))
 
 
-def desk_of(shell: Shell, access: Access, people: Tail, sources: Sources, silenced: Tail) -> Desk:
+def desk_of(shell: Shell, access: Access, people: Tail, sources: Sources, silenced: Tail, previews: Previews) -> Desk:
     """What the routes of `statuspage.web` work with."""
     references = References(access, people.caught_up)
     announcer = Announcer(access, shell.settings.public_url)
@@ -165,6 +173,7 @@ def desk_of(shell: Shell, access: Access, people: Tail, sources: Sources, silenc
         subscriptions=Subscriptions(shell, references, incidents, announcer),
         status_pages=StatusPages(shell, references, shell.settings.public_url),
         publics=publics.Publics(shell, vault_of(shell.settings), pepper_of(shell.settings)),
+        previews=previews,
         clock=shell.clock,
         public_url=shell.settings.public_url,
     )
@@ -175,9 +184,9 @@ def http_app(settings: Settings, desk: Desk, access: Access, people: Tail) -> Fa
     looks = Pages(environment("statuspage"))
     sessions = Sessions(settings.secret_key.get_secret_value(), settings.public_url)
     Door(access, people, session_of=sessions.read, refusal=ApiError, sign_in=SignInNeeded).install(app)
-    app.state.desk, app.state.front = desk, Front(looks)
+    app.state.desk, app.state.front = desk, Front(looks, links_of(settings))
     app.include_router(api.router)
     app.include_router(pages.router)
     install_refusals(app, answer)
-    install(app, pages=looks)
+    install(app, pages=looks, event_paths=(*EVENT_PATHS, SUBSCRIBING))
     return app

@@ -11,6 +11,7 @@ from runtime.ports import Clock
 from statuspage.incident_templates import Templates
 from statuspage.incidents import Incidents
 from statuspage.maintenance import Maintenances
+from statuspage.previews import Previews
 from statuspage.publics import Publics
 from statuspage.services import Services
 from statuspage.status_pages import StatusPages
@@ -26,6 +27,7 @@ class Desk:
     subscriptions: Subscriptions
     status_pages: StatusPages
     publics: Publics
+    previews: Previews
     clock: Clock
     public_url: str
 

@@ -41,17 +41,22 @@ _CALM_STYLE: Final = (
 _CALM_HASH: Final = b64encode(hashlib.sha256(_CALM_STYLE.encode()).digest()).decode()
 
 
+def policy(public_url: str) -> str:
+    """What browsers may load for a page: its own style, images from anywhere; its form goes to the suite."""
+    parts = urlsplit(public_url)
+    return (
+        "default-src 'none'; style-src 'self'; img-src 'self' https: http: data:; base-uri 'none'; "
+        f"form-action 'self' {parts.scheme}://{parts.netloc}; frame-ancestors 'none'"
+    )
+
+
 class Reader:
     """An ASGI app on the publisher's folder."""
 
     def __init__(self, root: Path, public_url: str) -> None:
-        parts = urlsplit(public_url)
         self._live, self._hosts = root / LIVE, root / HOSTS
-        self._own = parts.hostname or ""
-        self._csp = (
-            "default-src 'none'; style-src 'self'; img-src 'self' https: http: data:; base-uri 'none'; "
-            f"form-action 'self' {parts.scheme}://{parts.netloc}; frame-ancestors 'none'"
-        )
+        self._own = urlsplit(public_url).hostname or ""
+        self._csp = policy(public_url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -11,6 +11,7 @@ from runtime.access import Access, Caller
 from runtime.refusals import Refused
 from web.forms import Values, add_row, field_errors, nest, remove_row, rows
 from web.pages import Pages, Viewer
+from web.session import SubscriberLinks
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Front:
     """What the pages work with."""
 
     pages: Pages
+    links: SubscriberLinks
 
 
 async def front_of(request: Request) -> Front:
