@@ -26,6 +26,7 @@ from runtime.ports import Message
 from runtime.role import Part
 from runtime.settings import Settings
 from runtime.shell import Shell
+from runtime.subscription import Deciding
 from runtime.vault import Keyring
 from statuspage.app import shell_of, web_role, worker_parts
 from web.session import Session, Sessions
@@ -103,8 +104,10 @@ class House:
         await self.start_worker()
         await self.start_web()
 
-    async def start_worker(self) -> Sequence[Part]:
-        return await self.start(worker_parts(self.shell(), self.mail))
+    async def start_worker(self, *, deciding: bool = True) -> Sequence[Part]:
+        """Without `deciding`, as after a restore: the reader of `actions` waits for a person to say where it goes on."""
+        parts = worker_parts(self.shell(), self.mail)
+        return await self.start([part for part in parts if deciding or not isinstance(part, Deciding)])
 
     async def start_web(self) -> Sequence[Part]:
         role = web_role(self.shell())

@@ -249,7 +249,8 @@ def test_a_restored_ledger_opens_and_closes_what_was_planned() -> None:
         service = await house.makes("/services", {"name": "Checkout"})
         number = await house.makes("/maintenance-windows", window(house, 5, 10, services=[{"id": service}]))
         await house.lose_the_ledger()
-        await house.open()
+        await house.start_worker(deciding=False)
+        await house.start_web()
         assert [one["id"] for one in await house.reads("/maintenance-windows")] == [number]
         await house.passes(minutes=5)
         await is_in(house, number, "RUNNING")
