@@ -5,7 +5,15 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from channels.mail import is_address
@@ -126,6 +134,9 @@ Address = Annotated[str, Field(max_length=2_000), AfterValidator(_address)]
 BareAddress = Annotated[str, Field(max_length=2_000), AfterValidator(_bare_address)]
 MailAddress = Annotated[str, Field(max_length=254), AfterValidator(_mail_address)]
 Refs = Annotated[tuple[Ref, ...], Field(max_length=1_000)]
+HERE: Final = "must be one of those that exist here:"
+NUMBER_AS_TEXT: Final[dict[str, Any]] = {"type": "string", "pattern": "^[0-9]+$"}
+"""How the published API writes ids of connectors and actions; a number is taken too."""
 OptionalId = Annotated[ResourceId | None, BeforeValidator(_number_or_nothing)]
 
 
@@ -236,7 +247,11 @@ class ConnectorBody(Complete):
 
     checked = {"params": {}}  # noqa: RUF012
 
-    type: Annotated[str, AfterValidator(_one_of(CONNECTOR_TYPES, "must be one of those that exist here:"))]
+    type: Annotated[
+        str,
+        Field(json_schema_extra={"enum": list(CONNECTOR_TYPES)}),
+        AfterValidator(_one_of(CONNECTOR_TYPES, HERE)),
+    ]
     name: Name
     params: dict[str, Any] = Field(default_factory=dict)
 
@@ -253,14 +268,23 @@ class ActionBody(Complete):
     checked = {"connectorId": None, "triggerTypes": None, "notResolvedDelaySec": None, "params": {}}  # noqa: RUF012
 
     name: Name
-    connector_type: Annotated[str, AfterValidator(_one_of(ACTION_TYPES, "must be one of those that exist here:"))]
-    connector_id: OptionalId = None
+    connector_type: Annotated[
+        str, Field(json_schema_extra={"enum": list(ACTION_TYPES)}), AfterValidator(_one_of(ACTION_TYPES, HERE))
+    ]
+    connector_id: Annotated[OptionalId, WithJsonSchema(NUMBER_AS_TEXT)] = None
     alert_sources: Refs | None = None
     alert_source_ids: Annotated[tuple[ResourceId, ...], Field(max_length=1_000)] | None = None
     teams: Refs | None = None
     trigger_mode: TriggerMode = TriggerMode.AUTOMATIC
     trigger_types: (
-        Annotated[tuple[Annotated[str, AfterValidator(_one_of(TRIGGERS))], ...], Field(max_length=50)] | None
+        Annotated[
+            tuple[
+                Annotated[str, Field(json_schema_extra={"enum": list(TRIGGERS)}), AfterValidator(_one_of(TRIGGERS))],
+                ...,
+            ],
+            Field(max_length=50),
+        ]
+        | None
     ) = None
     escalation_ended_delay_sec: Annotated[int, Field(ge=0)] | None = None
     not_resolved_delay_sec: Annotated[int, Field(ge=0)] | None = None
@@ -348,4 +372,4 @@ def _delay(delay_s: int | None, allowed: range, trigger: str, info: ValidationIn
 class RunBody(Body):
     """Which alert action to run, as it was listed; what else was listed of it is passed over."""
 
-    alert_action_id: ResourceId
+    alert_action_id: Annotated[ResourceId, WithJsonSchema(NUMBER_AS_TEXT)]
