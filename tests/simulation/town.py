@@ -7,7 +7,7 @@ night of eight hours takes a second, and equal seeds tell equal stories.
 import asyncio
 import base64
 import hashlib
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -134,6 +134,8 @@ class Node:
 class Town:
     """The suite, its people and what happens to them."""
 
+    workers: Mapping[str, Any] = {"ingest": ingest.app, "escalator": escalator.app, "notifier": notifier.app}
+
     def __init__(self, seed: int = 0, **settings: Any) -> None:
         self.random = Random(seed)
         key = base64.b64encode(bytes(32)).decode()
@@ -141,7 +143,7 @@ class Town:
         self.clock = LoopClock(START)
         self.faults = Faults(random=Random(seed + 1))
         self.cluster = MemoryCluster(faults=self.faults, start=START)
-        self.disks = {service: Disk() for service in ("accounts", "ingest", "escalator", "notifier")}
+        self.disks = {service: Disk() for service in ("accounts", *self.workers)}
         self.mailbox = Mailbox(self.clock)
         self.nodes: dict[str, Node] = {}
         self.desks: dict[str, Shell] = {}
@@ -160,7 +162,7 @@ class Town:
                 await part.start()
         self._edge = ingest.app.gateway_role(self.desks["ingest"], self.settings, self.clock)
         await self._edge.start()
-        for service, app in (("ingest", ingest.app), ("escalator", escalator.app), ("notifier", notifier.app)):
+        for service, app in self.workers.items():
             self.nodes[service] = Node(self._worker(app, service))
             await self.nodes[service].start()
 
@@ -175,12 +177,15 @@ class Town:
     def _worker(self, app: Any, service: str) -> Callable[[], tuple[Sequence[Any], MemoryLedger]]:
         def make() -> tuple[Sequence[Any], MemoryLedger]:
             shell = self._shell(app, service)
-            extra = (self.mailbox,) if service == "notifier" else ()
             ledger = shell.ledger
             assert isinstance(ledger, MemoryLedger)
-            return app.worker_parts(shell, *extra), ledger
+            return app.worker_parts(shell, *self.outside(service)), ledger
 
         return make
+
+    def outside(self, service: str) -> Sequence[Any]:
+        """What stands for the world around a service."""
+        return (self.mailbox,) if service == "notifier" else ()
 
     def _shell(self, app: Any, service: str) -> Shell:
         disk = self.disks[service]
