@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 
@@ -22,6 +22,7 @@ from runtime.access import Name
 from runtime.role import Part
 from tests.fakes.jira import Jira
 from tests.fakes.slack import Slack
+from tests.fakes.standing import Tool
 from tests.fakes.webhook import Receiver
 from tests.simulation.town import PASSWORDS, Town
 
@@ -39,13 +40,17 @@ def a_folder() -> Iterator[Path]:
 class City(Town):
     """`jira`, `slack` and `receiver` are other tools; `away` are the hosts that cannot be reached now."""
 
-    workers = {**Town.workers, "connectors": connectors.app, "statuspage": statuspage.app}
+    workers: ClassVar[Mapping[str, Any]] = {**Town.workers, "connectors": connectors.app, "statuspage": statuspage.app}
 
     def __init__(self, pages: Path, seed: int = 0) -> None:
         super().__init__(seed, pages_dir=str(pages))
         self.pages = pages
         self.jira, self.slack, self.receiver = Jira(), Slack(), Receiver()
-        self.tools = {"jira.example": self.jira, "slack.com": self.slack, "hook.example": self.receiver}
+        self.tools: Mapping[str, Tool] = {
+            "jira.example": self.jira,
+            "slack.com": self.slack,
+            "hook.example": self.receiver,
+        }
         self.away: set[str] = set()
         self._webs: dict[str, Any] = {}
         self._open: list[Part] = []

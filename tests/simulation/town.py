@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import async_solipsism
 import httpx
@@ -134,7 +134,7 @@ class Node:
 class Town:
     """The suite, its people and what happens to them."""
 
-    workers: Mapping[str, Any] = {"ingest": ingest.app, "escalator": escalator.app, "notifier": notifier.app}
+    workers: ClassVar[Mapping[str, Any]] = {"ingest": ingest.app, "escalator": escalator.app, "notifier": notifier.app}
 
     def __init__(self, seed: int = 0, **settings: Any) -> None:
         self.random = Random(seed)
