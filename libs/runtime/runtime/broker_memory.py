@@ -400,12 +400,12 @@ class _Group:
         self._one_at_a_time = asyncio.Lock()
 
     def join(self, member: MemoryMember) -> None:
-        """Take a new seat, or one's own back: then nobody else is disturbed."""
+        """Take a new seat, or one's own back: then nobody else is disturbed, and one has what one had, whatever one reads now."""
         known = self._seats.get(member.instance)
         self._seats[member.instance] = member
         if leaving := self._leaving.pop(member.instance, None):
             leaving.cancel()
-        if known is not None and known.topics == member.topics and not self._one_at_a_time.locked():
+        if known is not None and not self._one_at_a_time.locked():
             member.assign(self._places[member.instance])
         else:
             self.background.once(self._rebalance(), "rebalance")

@@ -8,6 +8,7 @@ that fails three times is parked with everything behind it in its stream.
 """
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -73,8 +74,8 @@ class Deciding:
         return self._topics
 
     async def start(self) -> None:
-        group, instance = self._name, f"{self._name}-{self._shell.settings.replica}"
-        self._reader = self._shell.broker.member(self._topics, group, instance, self)
+        seat = f"{self._name}-{self._shell.settings.replica}-{_digest(self._topics)}"
+        self._reader = self._shell.broker.member(self._topics, self._name, seat, self)
         self._background.forever(self._run(self._reader), f"reader {self._name}")
         self._background.forever(self._tell_group(self._reader), f"offsets {self._name}")
 
@@ -391,3 +392,10 @@ class Deciding:
                     told.update(reached)
                 except Unavailable as away:
                     self._shell.log.info("offsets.wait", reader=self._name, reason=str(away))
+
+
+def _digest(topics: Iterable[str]) -> str:
+    """What a member's seat in its group is called besides: the broker gives who comes back to their seat what they had, so
+    that a reader which grew by a topic would never be given it. A new topic is read from its beginning.
+    """
+    return hashlib.sha256(",".join(sorted(topics)).encode()).hexdigest()[:8]
