@@ -213,10 +213,10 @@ class House:
         self.says(AlertAssigned(alert=alert, user=user, by=Actor.by_user(BOB, "web"), at=self.now))
 
     def planned(self, *shifts: tuple[int, float, float], schedule: int = 3, name: str = "Primary") -> None:
-        """A schedule's plan: (user, begin, end), in minutes from T0."""
+        """A schedule's plan: (user, begin, end), in minutes of a preference from T0."""
+        minute = timedelta(seconds=self.settings.minute_s)
         ahead = tuple(
-            PlannedShift(user=user, start=T0 + timedelta(minutes=start), end=T0 + timedelta(minutes=end))
-            for user, start, end in shifts
+            PlannedShift(user=user, start=T0 + start * minute, end=T0 + end * minute) for user, start, end in shifts
         )
         until = self.now + timedelta(days=3)
         self.says(ShiftsPlanned(schedule=schedule, name=name, shifts=ahead, until=until, at=self.now))

@@ -23,7 +23,7 @@ from events.statuspage import Occasion
 from notifier.bulletins import Announcer, Bulletin
 from notifier.notices import CONTACT_GONE, NOT_PLANNED, TOLD_ANEW
 from notifier.planning import GONE
-from tests.integration.notifier.house import ADA, BOB, CYD, T0, House, told
+from tests.integration.notifier.house import ADA, BOB, CYD, House, told
 
 WISHES = "/api/users/{user}/notification-preferences/{kind}"
 
@@ -172,33 +172,23 @@ class TestUpdates:
 
 
 class TestReminders:
+    """A minute lasts a second here: the nights are long."""
+
     def test_a_duty_is_told_the_chosen_minutes_before_in_the_reader_s_zone(self) -> None:
         async def story(house: House) -> None:
             house.user(ADA)
             await wish(house, ADA, "duties", beforeMin=60, type="ON_CALL")
             await wish(house, ADA, "duties", beforeMin=0)
             house.planned((ADA, 120, 600), (BOB, 600, 900))
-            await house.passes(minutes=59)
+            await house.passes(seconds=59)
             assert house.mail.tries == []
-            await house.passes(minutes=2)
-            assert house.mail.subjects == ["You are on call from 1 Mar, 05:00: Primary"]
-            await house.passes(minutes=60)
+            await house.passes(seconds=2)
+            assert house.mail.subjects == ["You are on call from 1 Mar, 03:02: Primary"]
+            await house.passes(seconds=60)
             assert house.mail.subjects[1:] == ["You are on call now: Primary"]
-            assert "Until Sun 1 Mar 2026, 13:00:00 UTC" in house.mail.taken[-1][1].text
-            await house.passes(hours=24)
+            assert "Until Sun 1 Mar 2026, 03:10:00 UTC" in house.mail.taken[-1][1].text
+            await house.passes(minutes=24)
             assert len(house.mail.tries) == 2
-
-        at_the_edge(story)
-
-    def test_minutes_are_as_long_as_the_setting_says(self) -> None:
-        async def story(house: House) -> None:
-            house.user(ADA)
-            await wish(house, ADA, "duties", beforeMin=60)
-            house.planned((ADA, 120, 600))
-            await house.passes(minutes=118)
-            assert house.mail.tries == []
-            await house.passes(minutes=1, seconds=2)
-            assert len(house.mail.taken) == 1
 
         at_the_edge(story, minute_s=1.0)
 
@@ -211,15 +201,15 @@ class TestReminders:
             await house.until(lambda: len(house.said(NoticeQueued)) == 2)
             house.planned((BOB, 120, 240), (ADA, 600, 700))
             await house.until(lambda: house.said(NoticeCancelled))
-            await house.passes(minutes=700)
+            await house.passes(seconds=700)
             assert updates(house) == [
-                ("ada@example.org", "You are on call from 1 Mar, 13:00: Primary"),
-                ("bob@example.org", "You are on call from 1 Mar, 05:00: Primary"),
+                ("ada@example.org", "You are on call from 1 Mar, 03:10: Primary"),
+                ("bob@example.org", "You are on call from 1 Mar, 03:02: Primary"),
             ]
             assert [one.reason for one in house.said(NoticeCancelled)] == [NOT_PLANNED]
             assert set(ends(house).values()) == {1}
 
-        at_the_edge(story)
+        at_the_edge(story, minute_s=1.0)
 
     def test_a_duty_that_comes_back_is_told_after_all_and_one_that_was_told_is_not_told_again(self) -> None:
         async def story(house: House) -> None:
@@ -227,73 +217,73 @@ class TestReminders:
             await wish(house, ADA, "duties", beforeMin=15)
             for plan in ([(ADA, 120, 240)], [], [(ADA, 120, 240)]):
                 house.planned(*plan)
-                await house.passes(minutes=1)
-            await house.passes(minutes=104)
+                await house.passes(seconds=1)
+            await house.passes(seconds=104)
             assert len(house.mail.taken) == 1
             house.planned((ADA, 120, 300))
-            await house.passes(minutes=300)
+            await house.passes(seconds=300)
             assert len(house.mail.tries) == 1
 
-        at_the_edge(story)
+        at_the_edge(story, minute_s=1.0)
 
     def test_another_end_is_told_rightly(self) -> None:
         async def story(house: House) -> None:
             house.user(ADA)
             await wish(house, ADA, "duties", beforeMin=15)
             house.planned((ADA, 120, 240))
-            await house.passes(minutes=1)
+            await house.passes(seconds=1)
             house.planned((ADA, 120, 300))
-            await house.passes(minutes=300)
+            await house.passes(seconds=300)
             ((_, mail),) = house.mail.taken
-            assert "Until Sun 1 Mar 2026, 08:00:00 UTC" in mail.text
+            assert "Until Sun 1 Mar 2026, 03:05:00 UTC" in mail.text
             assert [one.reason for one in house.said(NoticeCancelled)] == [TOLD_ANEW]
 
-        at_the_edge(story)
+        at_the_edge(story, minute_s=1.0)
 
     def test_a_wish_that_comes_after_the_plan_counts_and_one_that_goes_is_obeyed(self) -> None:
         async def story(house: House) -> None:
             house.user(ADA)
             house.planned((ADA, 120, 240), (ADA, 600, 700))
-            await house.passes(minutes=1)
+            await house.passes(seconds=1)
             number = await wish(house, ADA, "duties", beforeMin=60)
             path = WISHES.format(user=ADA, kind=f"duties/{number}")
             before = (await house.call("GET", path, house.key(ADA))).json()
             assert (await house.call("PUT", path, house.key(ADA), before | {"beforeMin": 30})).status_code == 200
-            await house.passes(minutes=88)
+            await house.passes(seconds=88)
             assert house.mail.tries == []
-            await house.passes(minutes=2)
+            await house.passes(seconds=2)
             assert len(house.mail.taken) == 1
             assert (await house.call("DELETE", path, house.key(ADA))).status_code == 204
-            await house.passes(minutes=700)
+            await house.passes(seconds=700)
             assert len(house.mail.tries) == 1
             assert set(ends(house).values()) == {1}
 
-        at_the_edge(story)
+        at_the_edge(story, minute_s=1.0)
 
     def test_who_leaves_is_reminded_no_more(self) -> None:
         async def story(house: House) -> None:
             house.user(ADA)
             await wish(house, ADA, "duties", beforeMin=15)
             house.planned((ADA, 120, 240))
-            await house.passes(minutes=1)
+            await house.passes(seconds=1)
             house.deleted(ADA)
-            await house.passes(minutes=300)
+            await house.passes(seconds=300)
             assert house.mail.tries == []
             assert [one.reason for one in house.said(NoticeCancelled)] == [GONE]
 
-        at_the_edge(story)
+        at_the_edge(story, minute_s=1.0)
 
     def test_a_deleted_schedule_reminds_nobody(self) -> None:
         async def story(house: House) -> None:
             house.user(ADA)
             await wish(house, ADA, "duties", beforeMin=15)
             house.planned((ADA, 120, 240))
-            await house.passes(minutes=1)
+            await house.passes(seconds=1)
             house.says(ScheduleDeleted(schedule=3, at=house.now))
-            await house.passes(minutes=300)
+            await house.passes(seconds=300)
             assert house.mail.tries == []
 
-        at_the_edge(story)
+        at_the_edge(story, minute_s=1.0)
 
 
 class TestSubscriptions:
@@ -485,12 +475,11 @@ class TestFates:
                 if place[0] not in {"oncall.v1", "incidents.v1"}
             }
             house.planned((ADA, 90, 120))
-            await house.passes(days=2)
+            await house.passes(minutes=3)
             house.announced(1, ADA, age=timedelta(days=2))
-            house.planned((ADA, 48 * 60 + 120, 49 * 60 + 120))
+            house.planned((ADA, 300, 360))
             await house.start_worker()
-            await house.passes(minutes=70)
-            assert house.mail.subjects == ["You are on call from 3 Mar, 05:00: Primary"]
-            assert house.now - T0 < timedelta(days=2, hours=2)
+            await house.passes(minutes=5)
+            assert house.mail.subjects == ["You are on call from 1 Mar, 03:05: Primary"]
 
-        at_the_edge(story)
+        at_the_edge(story, minute_s=1.0)
