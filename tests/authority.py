@@ -33,7 +33,7 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "broker")])
         made = _builder(subject, self._name, key.public_key())
-        names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
+        names = x509.SubjectAlternativeName([_name_of(address)])
         signed = made.add_extension(names, critical=False).sign(self._key, hashes.SHA256())
         file = self._folder / f"{address}.pem"
         private = key.private_bytes(
@@ -42,6 +42,14 @@ class Authority:
         chain = (each.public_bytes(serialization.Encoding.PEM) for each in (signed, self._own))
         file.write_bytes(private + b"".join(chain))
         return file
+
+
+def _name_of(address: str) -> x509.GeneralName:
+    """A number or a name, as a certificate speaks of it."""
+    try:
+        return x509.IPAddress(ip_address(address))
+    except ValueError:
+        return x509.DNSName(address)
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:

@@ -162,7 +162,7 @@ def _status(name: str) -> dict[str, Any]:
 # -- Atlassian Document Format
 
 
-def check_document(document: object, name: str) -> None:
+def check_document(document: Any, name: str) -> None:
     """Raises `NotValid` for what Jira calls INVALID_INPUT."""
     match document:
         case {"type": "doc", "version": 1, "content": [*blocks]} if set(document) == {"type", "version", "content"}:
@@ -174,7 +174,7 @@ def check_document(document: object, name: str) -> None:
             )
 
 
-def _check_paragraph(block: object, name: str) -> None:
+def _check_paragraph(block: Any, name: str) -> None:
     match block:
         case {"type": "paragraph", "content": [*nodes]}:
             for node in nodes:
@@ -183,16 +183,19 @@ def _check_paragraph(block: object, name: str) -> None:
             raise NotValid(**{name: f"INVALID_INPUT: {block}"})
 
 
-def _check_inline(node: object, name: str) -> None:
+def _check_inline(node: Any, name: str) -> None:
+    wrong = NotValid(**{name: f"INVALID_INPUT: {node}"})
     match node:
         case {"type": "hardBreak"}:
             return
-        case {"type": "text", "text": str(text), **more} if text and "\n" not in text and set(more) <= {"marks"}:
-            for mark in more.get("marks", []):
-                if mark.get("type") != "link" or not mark.get("attrs", {}).get("href"):
-                    raise NotValid(**{name: f"INVALID_INPUT: {mark}"})
+        case {"type": "text", "text": str(text)} if (
+            text and "\n" not in text and set(node) <= {"type", "text", "marks"}
+        ):
+            marks: list[dict[str, Any]] = node.get("marks", [])
+            if any(mark.get("type") != "link" or not mark.get("attrs", {}).get("href") for mark in marks):
+                raise wrong
         case _:
-            raise NotValid(**{name: f"INVALID_INPUT: {node}"})
+            raise wrong
 
 
 def texts_of(document: dict[str, Any]) -> list[str]:

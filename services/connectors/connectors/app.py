@@ -1,6 +1,7 @@
 """The wiring of connectors: settings and adapters come in, the roles `connectors.worker` and `connectors.web` go out."""
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Final
 
 from fastapi import FastAPI
@@ -102,6 +103,7 @@ def worker_parts(shell: Shell, outside: Outside | None = None, post: Post | None
     """What runs in `connectors.worker`, on any adapters; `outside` and `post` stand for the world in a simulation."""
     settings, others = shell.settings, Others()
     out, mail = outside or Outside(settings), post or post_of(settings)
+    worker = Worker(_policy_name(others), timedelta(seconds=settings.minute_s))
     sending = Sending(out, mail, vault_of(settings), shell.clock, settings.public_url)
     return (
         shell.relay,
@@ -110,7 +112,7 @@ def worker_parts(shell: Shell, outside: Outside | None = None, post: Post | None
         Tail(shell, others),
         out,
         *([Closing(mail)] if isinstance(mail, SmtpSender) else []),
-        Deciding(shell, reader=READER, topics=TOPICS, react=Worker(_policy_name(others)).react),
+        Deciding(shell, reader=READER, topics=TOPICS, react=worker.react),
         Ticks(shell, tick, Gate(shell, READER, (ALERTS.name,))),
         Deliveries(shell, sending),
     )

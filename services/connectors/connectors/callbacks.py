@@ -38,7 +38,7 @@ class Pressed:
     who: str
 
 
-def of_jira(body: object) -> Moved | None:
+def of_jira(body: Any) -> Moved | None:
     """None for what is no answer: other changes, statuses that are only planned."""
     match body:
         case {"issue": {"key": str(issue), "fields": {"status": {"statusCategory": {"key": str(category)}}}}}:
@@ -48,7 +48,7 @@ def of_jira(body: object) -> Moved | None:
             return None
 
 
-def of_slack(payload: object) -> Pressed | None:
+def of_slack(payload: Any) -> Pressed | None:
     """None for what is no button of ours that answers."""
     match payload:
         case {"type": "block_actions", "actions": [{"action_id": str(button), "value": str(value)}, *_]}:

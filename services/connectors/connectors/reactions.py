@@ -4,7 +4,7 @@ its source, out come the new belief and the wishes.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from connectors.domain.dossier import Dossier, Occurrence, follow
@@ -17,6 +17,7 @@ from events.escalator import EscalationEvent
 from events.ingest import AlertAccepted, AlertAssigned, AlertCreated, AlertEvent, AlertRerouteRefused, AlertResolved
 from events.statuspage import AutomationApplied, AutomationEvent, AutomationRefused
 
+MINUTE: Final = timedelta(minutes=1)
 ROUTED_ALREADY: Final = "An action assigned this alert; no action routes it on from there"
 WAS_RESOLVED: Final = "The alert was resolved before the time had come"
 WAS_ANSWERED: Final = "Somebody took care of the alert before the time had come"
@@ -32,13 +33,14 @@ class Wish:
     picture: AlertPicture
     since: datetime
 
-    def command(self, run: int, at: datetime) -> Queue | Plan | Skip:
+    def command(self, run: int, at: datetime, minute: timedelta = MINUTE) -> Queue | Plan | Skip:
+        """`minute` is how long a minute of patience lasts."""
         action, trigger, trigger_id = self.action, self.occurrence.name, self.occurrence.id
         if trigger == ASSIGNED and action.type == REROUTE and self.occurrence.by_action:
             return Skip(self.alert, action.action, action.name, trigger, trigger_id, ROUTED_ALREADY, at)
         wait = patience(action, trigger)
         if wait or trigger == NOT_RESOLVED:
-            planned = Planned(action.action, action.name, trigger, trigger_id, self.since + wait)
+            planned = Planned(action.action, action.name, trigger, trigger_id, self.since + wait * (minute / MINUTE))
             return Plan(self.alert, planned, at)
         return Queue(self.alert, run, action, trigger, trigger_id, self.picture, at)
 

@@ -6,9 +6,10 @@ time                -> planned actions whose time has come, and heads that were 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
-from connectors.domain.runs import Planned, Queue, Skip, Tick, due_plans
+from connectors.domain.runs import Plan, Planned, Queue, Skip, Tick, due_plans
 from connectors.reactions import Wish, alert_of, call_off, reply, source_of, taken_in
 from connectors.running import act, actions_named, actions_of, keep_dossiers, read_dossiers
 from connectors.streams import RUNS
@@ -25,9 +26,10 @@ GONE: Final = "The alert action was deleted before its time had come"
 
 @dataclass(frozen=True)
 class Worker:
-    """`policy_name` knows what policies are called (empty: unknown)."""
+    """`policy_name` knows what policies are called (empty: unknown); `minute` is how long a minute of patience lasts."""
 
     policy_name: Callable[[int], str]
+    minute: timedelta
 
     async def react(self, unit: Unit, batch: Sequence[Received]) -> None:
         """One batch: beliefs first, then everything in the order in which it was said."""
@@ -44,18 +46,18 @@ class Worker:
             wished.append(wishes)
         fresh = iter(await unit.draw("run", sum(len(wishes) for wishes in wished)))
         for (alert, received), some in zip(mine, wished, strict=True):
-            _decide(unit, alert, received, [(wish, next(fresh)) for wish in some])
+            _decide(unit, alert, received, [wish.command(next(fresh), unit.at, self.minute) for wish in some])
         keep_dossiers(unit, (one for alert, one in known.items() if one != before[alert]))
 
 
-def _decide(unit: Unit, alert: int, received: Received, wishes: Sequence[tuple[Wish, int]]) -> None:
+def _decide(unit: Unit, alert: int, received: Received, wishes: Sequence[Queue | Plan | Skip]) -> None:
     cause = Cause.of(received.envelope)
     if (answer := reply(received.envelope, unit.at)) is not None:
         act(unit, alert, answer[1], cause)
     if (end := call_off(received.envelope.event, unit.at)) is not None:
         act(unit, alert, end, cause)
-    for wish, run in wishes:
-        act(unit, alert, wish.command(run, unit.at), cause)
+    for wish in wishes:
+        act(unit, alert, wish, cause)
 
 
 async def tick(unit: Unit, due: Due, _gate: object = None) -> None:

@@ -8,7 +8,6 @@ import pytest
 
 from connectors.tokens import hook_path
 from events.connectors import ActionAnswer, ActionAnswered, ActionSucceeded
-from events.topics import ACTIONS
 from tests.fakes.jira import Jira
 from tests.fakes.slack import Slack
 from tests.integration.connectors.house import SECRET, URL, House, in_virtual_time
@@ -84,7 +83,7 @@ def test_what_is_no_answer_is_taken_and_means_nothing() -> None:
     async def story(house: House) -> None:
         jira = await with_issue(house)
         jira.issues["OPS-1"].status = "Done"
-        for body in (
+        bodies: list[Any] = [
             jira.told("OPS-1", items=[{"field": "assignee"}]),
             jira.move("OPS-1", "To Do"),
             {"issue": {"key": "OPS-1"}},
@@ -92,7 +91,8 @@ def test_what_is_no_answer_is_taken_and_means_nothing() -> None:
             [],
             {"issue": None, "changelog": {"items": [None]}},
             "text",
-        ):
+        ]
+        for body in bodies:
             assert await jira_calls(house, body) == 200
         assert answers(house) == []
 
@@ -145,7 +145,7 @@ def test_a_button_answers(button: str, answer: ActionAnswer) -> None:
         slack = await with_message(house)
         assert await presses(house, slack, button) == 200
         assert answers(house) == [(answer, "slack", "grace")]
-        assert house.said(ACTIONS.name)[-1].event.alert == 42
+        assert said(house, ActionAnswered)[0].alert == 42
 
     in_virtual_time(story)
 

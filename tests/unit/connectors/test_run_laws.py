@@ -117,16 +117,18 @@ def test_the_status_page_is_asked_with_everything_it_needs() -> None:
     assert (asked.services, asked.service_status, asked.template, asked.resolve) == ((7, 8), "DEGRADED", 3, False)
 
 
-@pytest.mark.parametrize("by", [{"run": 1}, {"version": 2}])
-def test_a_reply_ends_what_was_asked(by: dict[str, int]) -> None:
-    state, story = told(queue(1, 1, "reroute"), queue(2), Reply(T0, text="done", **by))
+@pytest.mark.parametrize("reply", [Reply(T0, run=1), Reply(T0, version=2)])
+def test_a_reply_ends_what_was_asked(reply: Reply) -> None:
+    state, story = told(queue(1, 1, "reroute"), queue(2), reply)
     assert types(story) == ["queued", "dispatched", "queued", "succeeded"]
     assert head_of(state) is not None
 
 
-@pytest.mark.parametrize("by", [{"run": 2}, {"version": 1}, {"version": 3}, {"run": 1, "version": 3}])
-def test_a_reply_to_something_else_ends_nothing(by: dict[str, int]) -> None:
-    _, story = told(queue(1, 1, "reroute"), Reply(T0, **by))
+@pytest.mark.parametrize(
+    "reply", [Reply(T0, run=2), Reply(T0, version=1), Reply(T0, version=3), Reply(T0, run=1, version=3)]
+)
+def test_a_reply_to_something_else_ends_nothing(reply: Reply) -> None:
+    _, story = told(queue(1, 1, "reroute"), reply)
     assert types(story) == ["queued", "dispatched"]
 
 
