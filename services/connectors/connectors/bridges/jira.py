@@ -123,7 +123,7 @@ def description(job: Job) -> dict[str, Any]:
     about = (
         f"{picture.priority.value} priority, {picture.source_name}" if picture.source_name else picture.priority.value
     )
-    links = [linked(link.text or link.href, link.href) for link in picture.links if link.href]
+    links = [linked(link.text, link.href) for link in picture.links if link.href.startswith(("http://", "https://"))]
     return document(*paragraphs(picture.details), *paragraphs(about), *links, linked(f"Alert {job.run.alert}", job.url))
 
 

@@ -24,9 +24,10 @@ def paragraphs(text: str) -> list[Node]:
 
 
 def linked(text: str, href: str) -> Node:
-    """A paragraph that is a link."""
-    mark = {"type": "link", "attrs": {"href": href[:LONGEST_HREF]}}
-    return {"type": "paragraph", "content": [{"type": "text", "text": one_line(text, 250) or href, "marks": [mark]}]}
+    """A paragraph that is a link; without a text its address is shown."""
+    there = one_line(href, LONGEST_HREF)
+    mark = {"type": "link", "attrs": {"href": there}}
+    return {"type": "paragraph", "content": [{"type": "text", "text": one_line(text, 250) or there, "marks": [mark]}]}
 
 
 def _lines(lines: list[str]) -> list[Node]:
