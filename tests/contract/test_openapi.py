@@ -29,7 +29,7 @@ EXTENSIONS = (ROOT / "docs/api-extensions.md").read_text(encoding="utf-8")
 PUBLISHED = json.loads((Path(__file__).parent / "published_operations.json").read_text(encoding="utf-8"))
 
 # where clients demand another status than the published one: ilert-go and Terraform take 201 only, and 202 for subscribers
-MADE = ("teams", "connectors", "alert-actions", "incident-templates", "services", "status-pages")
+MADE = ("teams", "connectors", "alert-actions", "incident-templates", "incidents", "services", "status-pages")
 SUBSCRIBED = {"incidents": ("post",), "services": ("put",), "status-pages": ("post", "put")}
 CORRECTED = {(f"/api/{resource}", "post"): {201} for resource in MADE} | {
     (f"/api/{resource}/{{id}}/private-subscribers", method): {202}

@@ -67,6 +67,8 @@ TAGS: Final = (
 )
 PUBLISHED_NAMES: Final = {
     "user": "user-id",
+    "subscriber": "subscriber-id",
+    "group": "group-id",
     "level": "level",
     "name": "name",
     "integration": "integration",
@@ -198,7 +200,12 @@ def _operation(method: str, path: str, made: Json) -> Json:
 
 def _answered(status: str, said: Json) -> Json:
     """FastAPI knows one sentence for every success."""
-    known = {"200": "As asked", "201": "It was made", "202": "It is taken", "204": "It is done, there is nothing to read"}
+    known = {
+        "200": "As asked",
+        "201": "It was made",
+        "202": "It is taken",
+        "204": "It is done, there is nothing to read",
+    }
     return said | {
         "description": known[status] if said["description"] == "Successful Response" else said["description"]
     }
