@@ -1,0 +1,122 @@
+"""The pages of connectors in a real browser: axe finds nothing, in light, dark and at 320 px, and nothing scrolls sideways."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, Route
+
+from tests.e2e.browser import DESK, PHONE, Complaints, Scheme, axe, chromium, complaints, opened, scrolls_sideways
+from tests.integration.connectors.house import DISK, NET, ROOT, URL, House, in_virtual_time
+from tests.integration.connectors.test_pages import HOOK, JIRA
+from web.assets import BUILD
+
+__all__ = ["chromium", "complaints"]
+
+pytestmark = pytest.mark.browser
+PATHS = (
+    "/actions",
+    "/actions/new",
+    *(f"/actions/new?kind={kind}" for kind in ("webhook", "automation_rule")),
+    "/actions/1",
+    "/actions/1/edit",
+    "/connectors",
+    "/connectors/new",
+    "/connectors/new?kind=jira",
+    "/connectors/1",
+    "/connectors/1/edit",
+    "/fragments/alerts/42/actions",
+)
+WRONG = (
+    ("/actions/new", {**HOOK, "name": "", "params.headers": "no header", "alertSources.99": "true"}),
+    ("/connectors/new", {**JIRA, "params.url": "jira", "params.password": ""}),
+    ("/connectors/new", {**JIRA, "op": "test"}),
+)
+
+
+@pytest.fixture(scope="module")
+def pages() -> Mapping[str, tuple[str, Mapping[str, str]]]:
+    """The pages as the shipped role renders them, by address; in a thread, for playwright's loop runs in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(in_virtual_time, _rendered).result()
+
+
+async def _rendered(house: House) -> dict[str, tuple[str, Mapping[str, str]]]:
+    house.tools["bus.example.org"] = lambda _request: httpx.Response(400, text="The bus is full, try it another time")
+    house.team(4, ROOT)
+    house.policy(3)
+    house.service(11)
+    house.service(12, "Sign-in")
+    house.template(13)
+    await house.open()
+    found: dict[str, tuple[str, Mapping[str, str]]] = {}
+    async with house.browses(ROOT) as browser:
+        for path in ("/actions", "/connectors", "/actions/new?kind=slack"):
+            found[_name(f"{path}#empty")] = _taken(await browser.get(path))
+        await browser.post("/connectors/new", data=JIRA)
+        await browser.post("/actions/new", data={**HOOK, f"alertSources.{NET}": "true", "teams.4": "true"})
+        await browser.post("/actions/new", data={**HOOK, "name": "Restart the disk", "triggerMode": "MANUAL"})
+        issue = {"connectorType": "jira", "connectorId": "1", "name": "Open an issue", "params.project": "OPS"}
+        await browser.post("/actions/new", data={**HOOK, **issue})
+        house.alert(42, DISK)
+        await house.does(ROOT, "POST", "/alerts/42/actions", {"alertActionId": "2"})
+        for path in PATHS:
+            found[path] = _taken(await browser.get(path))
+        for number, (path, form) in enumerate(WRONG):
+            found[_name(f"{path}#wrong-{number}")] = _taken(
+                await browser.post(path, data=form), 422 if number < 2 else 200
+            )
+        found[_name("/actions/1#secret")] = _taken(await browser.post("/actions/1/signing-secret"))
+    return found
+
+
+def _name(address: str) -> str:
+    """A page of its own for each situation."""
+    return address.replace("#", "&" if "?" in address else "?")
+
+
+def _taken(answer: httpx.Response, status: int = 200) -> tuple[str, Mapping[str, str]]:
+    assert answer.status_code == status, answer.url
+    return answer.text, dict(answer.headers)
+
+
+ADDRESSES = (
+    *PATHS,
+    *(_name(f"{path}#empty") for path in ("/actions", "/connectors", "/actions/new?kind=slack")),
+    *(_name(f"{path}#wrong-{number}") for number, (path, _form) in enumerate(WRONG)),
+    _name("/actions/1#secret"),
+)
+
+
+@pytest.mark.parametrize("path", ADDRESSES)
+def test_axe_finds_nothing(
+    chromium: Browser, complaints: Complaints, pages: Mapping[str, tuple[str, Mapping[str, str]]], path: str
+) -> None:
+    looks: tuple[tuple[tuple[int, int], Scheme], ...] = ((DESK, "light"), (DESK, "dark"), (PHONE, "light"))
+    for size, scheme in looks:
+        with opened(chromium, complaints, size, scheme, service_workers="block") as page:
+            _serve(page, pages)
+            page.goto(URL + path)
+            assert axe(page) == []
+            assert not scrolls_sideways(page)
+    assert complaints.unexpected() == []
+
+
+def _serve(page: Page, pages: Mapping[str, tuple[str, Mapping[str, str]]]) -> None:
+    """What was rendered, and the bundle's files; fragments of others are empty."""
+
+    def answer(route: Route) -> None:
+        address = urlsplit(route.request.url)
+        here = address.path + (f"?{address.query}" if address.query else "")
+        if here in pages:
+            html, headers = pages[here]
+            policy = {name: headers[name] for name in headers if name == "content-security-policy"}
+            route.fulfill(body=html, headers={"Content-Type": "text/html; charset=utf-8", **policy})
+        elif address.path.startswith("/static/"):
+            route.fulfill(path=BUILD / address.path.removeprefix("/static/"))
+        else:
+            route.fulfill(status=204)
+
+    page.route("**/*", answer)
