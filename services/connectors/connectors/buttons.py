@@ -36,6 +36,7 @@ class RunCard:
     run: int
     alert: int
     action: int
+    name: str
     trigger: str
     connector: int | None = None
     by: Actor | None = None
@@ -79,7 +80,10 @@ class Buttons:
 
         queued = await self._shell.do(work)
         ending = await self._endings.of(queued.run, PATIENCE_S)
-        return _ended(_begun(queued), ending) if ending else _begun(queued)
+        if ending is not None:
+            return _ended(_begun(queued), ending)
+        runs = await self._shell.run(lambda unit: runs_of(unit, alert))
+        return next(run for run in runs if run.run == queued.run)
 
     async def _alert(self, alert: int, caller: Caller) -> Dossier:
         """An alert of a moment ago may not have been read yet: our worker gets two seconds for it."""
@@ -107,7 +111,7 @@ async def runs_of(unit: Unit, alert: int) -> list[RunCard]:
 
 
 def told(events: Iterable[Event]) -> list[RunCard]:
-    """The runs that an alert's events tell of, in the order in which they were queued."""
+    """The runs that an alert's events tell of, in the order in which they were queued; each waits for those before it."""
     cards: dict[int, RunCard] = {}
     for event in events:
         match event:
@@ -119,11 +123,18 @@ def told(events: Iterable[Event]) -> list[RunCard]:
                 cards[run] = _ended(cards[run], event)
             case _:
                 pass
-    return list(cards.values())
+    head = next((card for card in cards.values() if card.success is None), None)
+    return [card if head is None else _behind(card, head) for card in cards.values()]
+
+
+def _behind(card: RunCard, head: RunCard) -> RunCard:
+    if card.success is not None or card.run == head.run:
+        return card
+    return replace(card, text=f"It waits until «{head.name}» has ended{f': {head.text}' if head.text else ''}")
 
 
 def _begun(event: ActionQueued) -> RunCard:
-    return RunCard(event.run, event.alert, event.action, event.trigger, event.connector, event.by)
+    return RunCard(event.run, event.alert, event.action, event.name, event.trigger, event.connector, event.by)
 
 
 def _ended(card: RunCard, ending: Ending) -> RunCard:

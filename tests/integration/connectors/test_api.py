@@ -491,6 +491,24 @@ def test_a_run_that_takes_long_is_answered_without_a_verdict() -> None:
     in_virtual_time(story)
 
 
+def test_a_run_behind_another_says_what_it_waits_for() -> None:
+    async def story(house: House) -> None:
+        house.tools["jira.example.org"] = lambda _request: httpx.Response(503, text="Jira rests")
+        house.tools["bus.example.org"] = lambda _request: httpx.Response(200)
+        await house.open()
+        await house.makes("/connectors", JIRA)
+        await house.makes("/alert-actions", {**ISSUE, "triggerTypes": ["alert-created"]}, ADA)
+        await house.makes("/alert-actions", BY_HAND, ADA)
+        house.alert(42)
+        await house.until(lambda: any(one.type == "action.deferred" for one in house.said()))
+        pressed = (await house.does(BOB, "POST", "/alerts/42/actions", {"alertActionId": "2"})).json()
+        assert "success" not in pressed
+        assert pressed["text"].startswith("It waits until «Issue» has ended")
+        assert "Jira rests" in pressed["text"]
+
+    in_virtual_time(story)
+
+
 def test_what_cannot_be_run_by_hand_is_refused() -> None:
     async def story(house: House) -> None:
         house.team(4, ADA, visibility=Visibility.PRIVATE)
