@@ -76,12 +76,13 @@ class Jira:
 
     def told(self, key: str, who: str = "Grace Hopper", items: list[dict[str, Any]] | None = None) -> dict[str, Any]:
         status = self.issues[key].status if key in self.issues else "Done"
+        labels = self.issues[key].fields.get("labels", []) if key in self.issues else []
         return {
             "timestamp": 1772334000000,
             "webhookEvent": "jira:issue_updated",
             "issue_event_type_name": "issue_generic",
             "user": {"accountId": "5b10", "displayName": who, "active": True},
-            "issue": {"id": "10002", "key": key, "fields": {"status": _status(status), "summary": "…"}},
+            "issue": {"id": "10002", "key": key, "fields": {"status": _status(status), "labels": labels}},
             "changelog": {"id": "10124", "items": items or []},
         }
 

@@ -26,6 +26,7 @@ class Moved:
     issue: str
     answer: ActionAnswer
     who: str
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,9 @@ def of_jira(body: Any) -> Moved | None:
     match body:
         case {"issue": {"key": str(issue), "fields": {"status": {"statusCategory": {"key": str(category)}}}}}:
             answer = BY_CATEGORY.get(category)
-            return Moved(issue, answer, _name_in_jira(body)) if answer is not None and _moved(body) else None
+            if answer is None or not _moved(body):
+                return None
+            return Moved(issue, answer, _name_in_jira(body), _labels(body))
         case _:
             return None
 
@@ -79,6 +82,11 @@ def _moved(body: Mapping[str, Any]) -> bool:
             return any(isinstance(item, dict) and item.get("field") == "status" for item in items)
         case _:
             return body.get("webhookEvent") in (None, "jira:issue_updated")
+
+
+def _labels(body: Mapping[str, Any]) -> tuple[str, ...]:
+    labels = body["issue"]["fields"].get("labels")
+    return tuple(label for label in labels if isinstance(label, str)) if isinstance(labels, list) else ()
 
 
 def _name_in_jira(body: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from connectors.callbacks import Moved, Pressed, is_signed, of_jira, of_slack
 from connectors.domain.connector import Kept
 from connectors.domain.dossier import ACCEPTED, RESOLVED
+from connectors.domain.labels import told_by
 from connectors.domain.runs import Answer, is_told_over
 from connectors.running import act, read_dossiers
 from connectors.sending import JIRA_ISSUES
@@ -47,7 +48,7 @@ class Hooks:
             if await _kept(unit, connector) is None:
                 raise _unknown()
             if moved is not None:
-                await _moved(unit, connector, moved)
+                await _moved(unit, connector, moved, self._shell.settings.public_url)
 
         await self._shell.do(record)
 
@@ -61,7 +62,7 @@ class Hooks:
             raise ApiError(401, "UNAUTHORIZED", "This is not signed by the workspace of this connector, or too late")
         pressed = of_slack(_payload(body))
         if pressed is not None:
-            await self._shell.do(lambda unit: _pressed(unit, connector, pressed))
+            await self._shell.do(lambda unit: _answered_over(unit, connector, pressed, "slack"))
 
     async def _secret(self, unit: Unit, connector: int) -> str | None:
         """The signing secret; None when there is no such connector, empty when it has none that we can read."""
@@ -111,23 +112,28 @@ async def _kept(unit: Unit, connector: int) -> ConnectorChanged | None:
     return state.now if isinstance(state, Kept) else None
 
 
-async def _moved(unit: Unit, connector: int, moved: Moved) -> None:
+async def _moved(unit: Unit, connector: int, moved: Moved, public_url: str) -> None:
+    """An issue that this connector made; one of a moment ago, of which we know only the label yet, is meant too."""
     place = f"{connector}/{moved.issue}"
     whose = (await unit.index(JIRA_ISSUES, [place])).get(place)
-    if whose is not None:
-        alert, _, action = whose.partition("/")
-        await _answer(unit, Pressed(int(alert), int(action), moved.answer, moved.who), "jira")
+    alert, action = _numbers(whose) if whose else told_by(moved.labels, public_url) or (None, None)
+    if alert is not None and action is not None:
+        await _answered_over(unit, connector, Pressed(alert, action, moved.answer, moved.who), "jira")
 
 
-async def _pressed(unit: Unit, connector: int, pressed: Pressed) -> None:
-    """A button of a message that this connector posted for this alert, and no other's."""
-    await unit.load(RUNS, [pressed.alert])
-    if is_told_over(unit.state(RUNS, pressed.alert), pressed.action, connector):
-        await _answer(unit, pressed, "slack")
+async def _answered_over(unit: Unit, connector: int, given: Pressed, channel: str) -> None:
+    """What an action told over this connector can be answered over it, and nothing else."""
+    await unit.load(RUNS, [given.alert])
+    if is_told_over(unit.state(RUNS, given.alert), given.action, connector):
+        await _answer(unit, given, channel)
+
+
+def _numbers(whose: str) -> tuple[int, int]:
+    alert, _, action = whose.partition("/")
+    return int(alert), int(action)
 
 
 async def _answer(unit: Unit, given: Pressed, channel: str) -> None:
-    await unit.load(RUNS, [given.alert])
     known = (await read_dossiers(unit, [given.alert]))[given.alert]
     if known.status in SETTLED.get(given.answer, ()):
         return

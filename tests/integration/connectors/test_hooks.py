@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from connectors.domain.labels import label_of
 from connectors.tokens import hook_path
 from events.connectors import ActionAnswer, ActionAnswered, ActionSucceeded
 from tests.fakes.jira import Jira
@@ -129,6 +130,41 @@ def test_a_torn_body_is_refused(content: bytes) -> None:
         path = hook_path("jira", 1, SECRET)
         for kind in ("application/json", "text/plain"):
             assert (await calls(house, path, content, {"Content-Type": kind})).status_code == 400
+
+    in_virtual_time(story)
+
+
+def test_who_moves_an_issue_before_we_know_that_it_was_made_is_heard() -> None:
+    async def story(house: House) -> None:
+        await house.open()
+        jira = await with_jira(house)
+
+        def moving(request: httpx.Request) -> httpx.Response:
+            answer = jira(request)
+            if answer.status_code == 201:
+                return httpx.Response(504)  # we are not told that it was made
+            return answer
+
+        house.tools["jira.example"] = moving
+        house.alert(42)
+        await house.until(lambda: jira.issues)
+        assert await jira_calls(house, jira.move("OPS-1", "In Progress")) == 200
+        assert answers(house) == [(ActionAnswer.ACCEPT, "jira", "Grace Hopper")]
+
+    in_virtual_time(story)
+
+
+def test_another_installations_label_is_no_proof() -> None:
+    async def story(house: House) -> None:
+        jira = await with_issue(house)
+        body = jira.move("OPS-1", "Done")
+        body["issue"]["key"] = "OPS-99"
+        for label in (label_of("https://another.example", 42, 1), label_of(URL, 43, 1), label_of(URL, 42, 9), "x", 7):
+            body["issue"]["fields"]["labels"] = [label]
+            assert await jira_calls(house, body) == 200
+        body["issue"]["fields"]["labels"] = None
+        assert await jira_calls(house, body) == 200
+        assert answers(house) == []
 
     in_virtual_time(story)
 

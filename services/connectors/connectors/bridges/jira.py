@@ -4,7 +4,6 @@ no issue -> (a repeat looks for it by its label first) -> POST issue
 issue    -> POST comment -> at the end: a transition into a status of the category «done»
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from channels.mail import one_line
 from connectors.bridges.job import Job
 from connectors.domain.adf import document, linked, paragraphs
 from connectors.domain.dossier import ACCEPTED, RESOLVED
+from connectors.domain.labels import label_of
 from connectors.domain.templates import render
 from connectors.domain.triggers import COMMENT_ADDED, ENDINGS
 from connectors.outside import LONGEST_ERROR, Answer, Call, Outside, judged
@@ -98,9 +98,8 @@ async def _is_commented(jira: "_Jira", issue: str, job: Job) -> bool:
 
 
 def label(job: Job) -> str:
-    """What an issue is found by: this installation, the alert and the action."""
-    here = hashlib.sha256(job.public_url.encode()).hexdigest()[:8]
-    return f"alarum-{here}-{job.run.alert}-{job.run.action}"
+    """What an issue is found by."""
+    return label_of(job.public_url, job.run.alert, job.run.action)
 
 
 def fields(job: Job) -> dict[str, Any]:
