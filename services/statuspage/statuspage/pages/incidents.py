@@ -100,6 +100,7 @@ async def new_incident(
 async def add_incident(
     request: Request, caller: Anybody, desk: AtDesk, access: Knows, front: AtFront, form: Posted
 ) -> Response:
+    desk.incidents.only_responders(caller)
     scene, op = await _scene(desk, caller), str(form.pop("op", ""))
     try:
         if op == "fill":
