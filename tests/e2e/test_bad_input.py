@@ -17,6 +17,7 @@ import accounts.api
 import escalator.api
 import ingest.api
 import notifier.api
+import notifier.preferences
 from tests.e2e.suite import Suite, eventually
 
 ANSWERED_WITHIN_S = 10.0
@@ -149,6 +150,18 @@ def preference(ground: Mapping[str, Any], fresh: int) -> Body:
     return {"method": "EMAIL", "contact": ref(ground["contact"]), "delayMin": fresh, "type": "LOW_PRIORITY"}
 
 
+def duty(ground: Mapping[str, Any], _fresh: int) -> Body:
+    return {"method": "EMAIL", "contact": ref(ground["contact"]), "beforeMin": 60, "type": "ON_CALL"}
+
+
+def update(ground: Mapping[str, Any], _fresh: int) -> Body:
+    return {"method": "EMAIL", "contact": ref(ground["contact"]), "type": "ALERT_RESOLVED"}
+
+
+def subscription(ground: Mapping[str, Any], _fresh: int) -> Body:
+    return {"method": "EMAIL", "contact": ref(ground["contact"])}
+
+
 def password(_ground: Mapping[str, Any], _fresh: int) -> Body:
     return {"password": "a long enough one"}
 
@@ -168,6 +181,12 @@ REST = [
     Endpoint("PUT", "/api/users/{user}/contacts/emails/{contact}", lambda ground, _: {"target": ground["email"]}),
     Endpoint("POST", "/api/users/{user}/notification-preferences/alerts", preference),
     Endpoint("PUT", "/api/users/{user}/notification-preferences/alerts/{preference}", preference),
+    Endpoint("POST", "/api/users/{user}/notification-preferences/duties", duty),
+    Endpoint("PUT", "/api/users/{user}/notification-preferences/duties/{duty}", duty),
+    Endpoint("POST", "/api/users/{user}/notification-preferences/updates", update),
+    Endpoint("PUT", "/api/users/{user}/notification-preferences/updates/{update}", update),
+    Endpoint("POST", "/api/users/{user}/notification-preferences/subscriptions", subscription),
+    Endpoint("PUT", "/api/users/{user}/notification-preferences/subscriptions/{subscription}", subscription),
     Endpoint("POST", "/api/escalation-policies", policy),
     Endpoint("PUT", "/api/escalation-policies/{policy}", lambda ground, _: policy(ground, 0)),
     Endpoint("PUT", "/api/escalation-policies/{policy}/levels/{level}", level),
@@ -248,6 +267,10 @@ def ground(suite: Suite) -> Mapping[str, Any]:
     known |= {"source": made["id"], "key": made["integrationKey"], "level": 0}
     known["contact"] = suite.get(f"/api/users/{person['id']}/contacts/emails")[0]["id"]
     known["preference"] = suite.get(f"/api/users/{person['id']}/notification-preferences/alerts")[0]["id"]
+    wishes = f"/api/users/{person['id']}/notification-preferences"
+    known["duty"] = suite.create(f"{wishes}/duties", duty(known, 0))["id"]
+    known["update"] = suite.create(f"{wishes}/updates", update(known, 0))["id"]
+    known["subscription"] = suite.create(f"{wishes}/subscriptions", subscription(known, 0))["id"]
     known["alert"] = suite.create("/api/alerts", {"summary": "Bad", "alertSource": ref(made["id"])})["id"]
     alert = f"/api/alerts/{known['alert']}"
     eventually(lambda: suite.get(alert)["responders"], what="the first level, so that nothing moves by itself any more")
@@ -259,6 +282,7 @@ def there(admin: httpx.Client, ground: Mapping[str, Any]) -> dict[str, Any]:
     whole = ["/api/users/{user}", "/api/teams/{team}", "/api/escalation-policies/{policy}", "/api/schedules/{schedule}"]
     whole += ["/api/alert-sources/{source}", "/api/users/current", "/api/users/{user}/contacts/emails"]
     whole += ["/api/users/{user}/notification-preferences/alerts", "/api/schedules/{schedule}/overrides"]
+    whole += [f"/api/users/{{user}}/notification-preferences/{kind}" for kind in ("duties", "updates", "subscriptions")]
     whole += ["/api/alerts/{alert}/comments"]
     lists = ["/api/users", "/api/teams", "/api/api-keys", "/api/escalation-policies", "/api/schedules"]
     found: dict[str, Any] = {path: asked(admin, path.format(**ground)) for path in whole}
@@ -520,7 +544,7 @@ def refusals(tool: httpx.Client, path: str, accept: str) -> list[str]:
 
 
 def test_every_route_that_takes_a_body_is_in_the_list() -> None:
-    apis = (accounts.api, escalator.api, ingest.api, notifier.api)
+    apis = (accounts.api, escalator.api, ingest.api, notifier.api, notifier.preferences)
     routes = [route for api in apis for route in api.router.routes if isinstance(route, APIRoute)]
     taking = {(method, route.path) for route in routes if route.body_field for method in route.methods or ()}
     assert len(taking) > 20

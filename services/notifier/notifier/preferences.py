@@ -116,24 +116,22 @@ async def add_duty(user: Owner, body: DutyBody, desk: AtDesk) -> Response:
     return answer(await _duty(desk, user, number), 201, location=_location(desk, user, "duties", number))
 
 
-@router.get(
-    DUTIES + "/{preference}", summary="Get a notification preference for duties ahead", response_model=DutyResource
-)
-async def duty(user: Owner, preference: Id, desk: AtDesk) -> Response:
-    return answer(await _duty(desk, user, preference))
+@router.get(DUTIES + "/{duty}", summary="Get a notification preference for duties ahead", response_model=DutyResource)
+async def duty(user: Owner, duty: Id, desk: AtDesk) -> Response:
+    return answer(await _duty(desk, user, duty))
 
 
 @router.put(
-    DUTIES + "/{preference}", summary="Replace a notification preference for duties ahead", response_model=DutyResource
+    DUTIES + "/{duty}", summary="Replace a notification preference for duties ahead", response_model=DutyResource
 )
-async def change_duty(user: Owner, preference: Id, body: DutyBody, desk: AtDesk) -> Response:
-    await desk.contacts.prefer(user, body.wish, preference)
-    return answer(await _duty(desk, user, preference))
+async def change_duty(user: Owner, duty: Id, body: DutyBody, desk: AtDesk) -> Response:
+    await desk.contacts.prefer(user, body.wish, duty)
+    return answer(await _duty(desk, user, duty))
 
 
-@router.delete(DUTIES + "/{preference}", summary="Delete a notification preference for duties ahead", status_code=204)
-async def delete_duty(user: Owner, preference: Id, desk: AtDesk) -> Response:
-    await desk.contacts.drop(user, preference, DutyPreference)
+@router.delete(DUTIES + "/{duty}", summary="Delete a notification preference for duties ahead", status_code=204)
+async def delete_duty(user: Owner, duty: Id, desk: AtDesk) -> Response:
+    await desk.contacts.drop(user, duty, DutyPreference)
     return no_content()
 
 
@@ -169,29 +167,27 @@ async def add_update(user: Owner, body: UpdateBody, desk: AtDesk) -> Response:
 
 
 @router.get(
-    UPDATES + "/{preference}",
+    UPDATES + "/{update}",
     summary="Get a notification preference for updates of alerts",
     response_model=UpdateResource,
 )
-async def update(user: Owner, preference: Id, desk: AtDesk) -> Response:
-    return answer(await _update(desk, user, preference))
+async def update(user: Owner, update: Id, desk: AtDesk) -> Response:
+    return answer(await _update(desk, user, update))
 
 
 @router.put(
-    UPDATES + "/{preference}",
+    UPDATES + "/{update}",
     summary="Replace a notification preference for updates of alerts",
     response_model=UpdateResource,
 )
-async def change_update(user: Owner, preference: Id, body: UpdateBody, desk: AtDesk) -> Response:
-    await desk.contacts.prefer(user, body.wish, preference)
-    return answer(await _update(desk, user, preference))
+async def change_update(user: Owner, update: Id, body: UpdateBody, desk: AtDesk) -> Response:
+    await desk.contacts.prefer(user, body.wish, update)
+    return answer(await _update(desk, user, update))
 
 
-@router.delete(
-    UPDATES + "/{preference}", summary="Delete a notification preference for updates of alerts", status_code=204
-)
-async def delete_update(user: Owner, preference: Id, desk: AtDesk) -> Response:
-    await desk.contacts.drop(user, preference, UpdatePreference)
+@router.delete(UPDATES + "/{update}", summary="Delete a notification preference for updates of alerts", status_code=204)
+async def delete_update(user: Owner, update: Id, desk: AtDesk) -> Response:
+    await desk.contacts.drop(user, update, UpdatePreference)
     return no_content()
 
 
@@ -229,29 +225,29 @@ async def add_subscription(user: Owner, body: SubscriptionBody, desk: AtDesk) ->
 
 
 @router.get(
-    SUBSCRIPTIONS + "/{preference}",
+    SUBSCRIPTIONS + "/{subscription}",
     summary="Get a notification preference for subscriptions",
     response_model=SubscriptionResource,
 )
-async def subscription(user: Owner, preference: Id, desk: AtDesk) -> Response:
-    return answer(await _subscription(desk, user, preference))
+async def subscription(user: Owner, subscription: Id, desk: AtDesk) -> Response:
+    return answer(await _subscription(desk, user, subscription))
 
 
 @router.put(
-    SUBSCRIPTIONS + "/{preference}",
+    SUBSCRIPTIONS + "/{subscription}",
     summary="Replace a notification preference for subscriptions",
     response_model=SubscriptionResource,
 )
-async def change_subscription(user: Owner, preference: Id, body: SubscriptionBody, desk: AtDesk) -> Response:
-    await desk.contacts.prefer(user, body.wish, preference)
-    return answer(await _subscription(desk, user, preference))
+async def change_subscription(user: Owner, subscription: Id, body: SubscriptionBody, desk: AtDesk) -> Response:
+    await desk.contacts.prefer(user, body.wish, subscription)
+    return answer(await _subscription(desk, user, subscription))
 
 
 @router.delete(
-    SUBSCRIPTIONS + "/{preference}", summary="Delete a notification preference for subscriptions", status_code=204
+    SUBSCRIPTIONS + "/{subscription}", summary="Delete a notification preference for subscriptions", status_code=204
 )
-async def delete_subscription(user: Owner, preference: Id, desk: AtDesk) -> Response:
-    await desk.contacts.drop(user, preference, SubscriptionPreference)
+async def delete_subscription(user: Owner, subscription: Id, desk: AtDesk) -> Response:
+    await desk.contacts.drop(user, subscription, SubscriptionPreference)
     return no_content()
 
 
