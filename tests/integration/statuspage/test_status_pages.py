@@ -48,13 +48,15 @@ def test_what_is_written_reads_back_the_same() -> None:
         assert (read["pageTitle"], read["hiddenFromSearch"], read["announcement"]) == ("How we are", True, "**Hello**")
         assert read["status"] == "OPERATIONAL"
         assert [one["id"] for one in read["services"]] == [service]
-        assert "groups" not in read and "subscribed" not in read
+        assert "groups" not in read
+        assert "subscribed" not in read
         full = await house.reads(f"/status-pages/{page}?include=groups&include=uptime&include=subscribed")
         assert full["groups"] == []
         assert full["subscribed"] is False
         assert full["services"][0]["uptime"]["uptimePercentage"] == {"p90": 100.0, "p60": 100.0, "p30": 100.0}
         [listed] = await house.reads("/status-pages")
-        assert "structure" not in listed and "announcement" not in listed
+        assert "structure" not in listed
+        assert "announcement" not in listed
         replaced = await house.does(ADA, "PUT", f"/status-pages/{page}", read)
         assert replaced.json() == read
 
