@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.e2e.browser import DESK, PHONE, Complaints, Scheme, axe, chromium, complaints, opened, scrolls_sideways
 from tests.integration.connectors.house import DISK, NET, ROOT, URL, House, in_virtual_time
@@ -29,6 +29,7 @@ PATHS = (
     "/connectors/1/edit",
     "/fragments/alerts/42/actions",
 )
+TRIAL = "/connectors/new of a trial"
 WRONG = (
     ("/actions/new", {**HOOK, "name": "", "params.headers": "no header", "alertSources.99": "true"}),
     ("/connectors/new", {**JIRA, "params.url": "jira", "params.password": ""}),
@@ -68,6 +69,8 @@ async def _rendered(house: House) -> dict[str, tuple[str, Mapping[str, str]]]:
             found[_name(f"{path}#wrong-{number}")] = _taken(
                 await browser.post(path, data=form), 422 if number < 2 else 200
             )
+        part = await browser.post("/connectors/new", data={**JIRA, "op": "test"}, headers={"HX-Request": "true"})
+        found[TRIAL] = _taken(part)
         found[_name("/actions/1#secret")] = _taken(await browser.post("/actions/1/signing-secret"))
     return found
 
@@ -101,6 +104,33 @@ def test_axe_finds_nothing(
             page.goto(URL + path)
             assert axe(page) == []
             assert not scrolls_sideways(page)
+    assert complaints.unexpected() == []
+
+
+def test_a_trial_leaves_what_was_typed_where_it_is(
+    chromium: Browser, complaints: Complaints, pages: Mapping[str, tuple[str, Mapping[str, str]]]
+) -> None:
+    """The answer takes its place in the form; the secret that was typed is still there to be saved."""
+    sent: list[dict[str, list[str]]] = []
+
+    def trial(route: Route) -> None:
+        if route.request.method == "POST":
+            sent.append(parse_qs(route.request.post_data or ""))
+            route.fulfill(body=pages[TRIAL][0], headers={"Content-Type": "text/html; charset=utf-8"})
+        else:
+            route.fallback()
+
+    with opened(chromium, complaints, DESK, "light", service_workers="block") as page:
+        _serve(page, pages)
+        page.route("**/connectors/new*", trial)
+        page.goto(f"{URL}/connectors/new?kind=jira")
+        page.get_by_label("Address", exact=True).fill("https://jira.example.org")
+        page.get_by_label("E-mail address").fill("bot@example.org")
+        page.get_by_label("API token").fill("the-token")
+        page.get_by_role("button", name="Test the connection").click()
+        expect(page.locator("#trial")).to_contain_text("cannot be reached")
+        expect(page.get_by_label("API token")).to_have_value("the-token")
+        assert [(form["op"], form["params.password"]) for form in sent] == [(["test"], ["the-token"])]
     assert complaints.unexpected() == []
 
 
