@@ -66,10 +66,10 @@ class Notices:
     ) -> None:
         """Take in one batch; `before` and `known` are its alerts' dossiers without it and with it."""
         await self._tell_updates(unit, batch, before, known)
-        await self._remind(unit, batch)
         for received in batch:
             if isinstance(received.envelope.event, AnnouncementMade):
                 await self._announce(unit, received.envelope.event, Cause.of(received.envelope))
+        await self._remind(unit, batch)  # after people were met: whoever changes a wish locks the person first, too
 
     # -- updates of alerts
 
@@ -86,19 +86,6 @@ class Notices:
             for queue in _updates(batch[place], people[PERSON.stream(user)].state, known, unit.at)
         ]
         await queue_all(unit, wishes)
-
-    # -- duties ahead
-
-    async def _remind(self, unit: Unit, batch: Sequence[Received]) -> None:
-        said = [one for one in batch if isinstance(one.envelope.event, ShiftsPlanned | ScheduleDeleted)]
-        if not said:
-            return
-        await unit.tx.lock([DUTIES])
-        schedules = {_schedule(one): Cause.of(one.envelope) for one in said}
-        for schedule, cause in schedules.items():
-            plan = _plan([one.envelope.event for one in said if _schedule(one) == schedule][-1])
-            unit.put(PLANS, {str(schedule): duties.dump(plan)})
-            await remind(unit, plan, self.minute, cause=cause)
 
     # -- announcements
 
@@ -125,6 +112,19 @@ class Notices:
         if strangers:
             await introduce(unit, {user: Newcomer("", cause) for user in strangers}, self.minute)
         await offer(unit, (user for user in users if _never_chose(people[PERSON.stream(user)].state)))
+
+    # -- duties ahead
+
+    async def _remind(self, unit: Unit, batch: Sequence[Received]) -> None:
+        said = [one for one in batch if isinstance(one.envelope.event, ShiftsPlanned | ScheduleDeleted)]
+        if not said:
+            return
+        await unit.tx.lock([DUTIES])
+        schedules = {_schedule(one): Cause.of(one.envelope) for one in said}
+        for schedule, cause in schedules.items():
+            plan = _plan([one.envelope.event for one in said if _schedule(one) == schedule][-1])
+            unit.put(PLANS, {str(schedule): duties.dump(plan)})
+            await remind(unit, plan, self.minute, cause=cause)
 
     # -- time
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from events.core import Event
 from events.notifier import DigestComposed, DigestHeld, DigestWindowClosed
-from notifier.domain.digest import Close, Command, Open, Quiet, State, Tell, digest
+from notifier.domain.digest import MOST_IN_ONE, Close, Command, Open, Quiet, State, Tell, digest
 
 T0 = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
 WINDOW = timedelta(minutes=3)
@@ -62,6 +62,13 @@ def test_a_window_is_not_closed_before_its_end() -> None:
     state, history = run([tell(1), close(1, seconds=179)])
     assert isinstance(state, Open)
     assert len(history) == 1
+
+
+def test_a_mail_carries_only_so_many_and_the_next_one_the_rest() -> None:
+    many = [tell(number) for number in range(1, MOST_IN_ONE + 14)]
+    _, history = run([*many, close(*range(1, 2000))])
+    assert [len(carried) for carried in mails(history)] == [1, 1, 1, MOST_IN_ONE, 10]
+    assert len({number for carried in mails(history) for number in carried}) == MOST_IN_ONE + 13
 
 
 def test_after_a_quiet_window_the_next_goes_at_once() -> None:

@@ -2,16 +2,20 @@
 
 Quiet --Tell--> Open: the mail goes at once, the window ends later
 Open  --Tell: the second and third--> Open, each goes at once
-Open  --Tell: all others--> Open, held until the end
+Open  --Tell: all others--> Open, held until the end, or until there are as many as one mail carries
 Open  --Close at the end--> Quiet, with one mail that names all the held ones which still matter
 """
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from events.core import Decider, Event
 from events.notifier import DigestComposed, DigestHeld, DigestWindowClosed
 from notifier.domain.window import MOST_AT_ONCE
+
+MOST_IN_ONE: Final = 1000
+"""How many notices one mail carries: claiming and settling it stays short."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,8 @@ def decide(state: State, command: Command) -> list[Event]:
             return [_closed(state, at), _composed(command, 1, at + command.length)]
         case Open(), Tell(at=at) if at < state.ends_at and state.composed < MOST_AT_ONCE:
             return [_composed(command, state.composed + 1, state.ends_at)]
-        case Open(), Tell(notice=number, at=at):
-            return [DigestHeld(contact=state.contact, user=state.user, notice=number, until=state.ends_at, at=at)]
+        case Open(), Tell():
+            return _held(state, command)
         case Open(), Close(at=at) if at >= state.ends_at:
             return _closing(state, command)
         case _:
@@ -106,22 +110,29 @@ def _composed(command: Tell, place: int, ends_at: datetime) -> DigestComposed:
     )
 
 
+def _held(state: Open, command: Tell) -> list[Event]:
+    held = DigestHeld(contact=state.contact, user=state.user, notice=command.notice, until=state.ends_at, at=command.at)
+    full = (*state.held, command.notice)
+    return [held] if len(full) < MOST_IN_ONE else [held, _gathered(state, full, command.message, command.at)]
+
+
 def _closing(state: Open, command: Close) -> list[Event]:
     """What was cancelled while it waited is not named; when nothing remains, no mail goes."""
     rest = tuple(number for number in state.held if number in command.alive)
     closed = _closed(state, command.at)
-    if not rest:
-        return [closed]
-    gathered = DigestComposed(
+    return [_gathered(state, rest, command.message, command.at), closed] if rest else [closed]
+
+
+def _gathered(state: Open, rest: tuple[int, ...], message: int, at: datetime) -> DigestComposed:
+    return DigestComposed(
         contact=state.contact,
         user=state.user,
-        message=command.message,
+        message=message,
         carries=rest,
         place=0,
         window_ends_at=state.ends_at,
-        at=command.at,
+        at=at,
     )
-    return [gathered, closed]
 
 
 def _closed(state: Open, at: datetime) -> DigestWindowClosed:
