@@ -37,27 +37,29 @@ class Viewer:
 
 @dataclass(frozen=True)
 class Place:
-    """One entry of the navigation."""
+    """One entry of the navigation; what is `for_set_up` stands behind a button where there is room for one line only."""
 
     key: str
     href: str
     label: str
+    for_set_up: bool = False
 
 
 NAVIGATION: Final = (
     Place("alerts", "/alerts", words.noop("Alerts")),
     Place("on-call", "/on-call", words.noop("On call")),
     Place("schedules", "/schedules", words.noop("Schedules")),
-    Place("policies", "/policies", words.noop("Policies")),
-    Place("sources", "/sources", words.noop("Sources")),
-    Place("actions", "/actions", words.noop("Actions")),
-    Place("services", "/services", words.noop("Services")),
     Place("incidents", "/incidents", words.noop("Incidents")),
+    Place("services", "/services", words.noop("Services")),
     Place("status-pages", "/status-pages", words.noop("Status pages")),
-    Place("maintenance", "/maintenance", words.noop("Maintenance")),
-    Place("users", "/users", words.noop("Users")),
-    Place("teams", "/teams", words.noop("Teams")),
-    Place("me", "/me", words.noop("Me")),
+    Place("sources", "/sources", words.noop("Sources"), for_set_up=True),
+    Place("policies", "/policies", words.noop("Policies"), for_set_up=True),
+    Place("actions", "/actions", words.noop("Actions"), for_set_up=True),
+    Place("templates", "/templates", words.noop("Templates"), for_set_up=True),
+    Place("maintenance", "/maintenance", words.noop("Maintenance"), for_set_up=True),
+    Place("users", "/users", words.noop("Users"), for_set_up=True),
+    Place("teams", "/teams", words.noop("Teams"), for_set_up=True),
+    Place("me", "/me", words.noop("My notifications"), for_set_up=True),
 )
 
 
