@@ -237,7 +237,7 @@ def test_services_are_taken_down_by_an_action_made_by_its_form() -> None:
         }
         made = await post(house, ADA, "/actions/new", form)
         assert made.url.path == "/actions/1", made.text
-        for words in ("Checkout", "Major outage", "Outage", "close both", "are not told", "it is created"):
+        for words in ("Checkout", "Major outage", "Outage", "all of it is closed", "are not told", "it is created"):
             assert words in made.text
         again = (await get(house, ADA, "/actions/1/edit")).text
         assert re.search(r'name="params.serviceIds.11"[^>]* checked', again)

@@ -188,12 +188,12 @@ def facts(card: ActionCard, others: Others) -> list[tuple[str, str]]:
 
 def _of_automation(params: dict[str, Any], others: Others) -> list[tuple[str, str]]:
     template = params.get("templateId")
-    closes = params.get("resolveIncident")
+    closes = params.get("resolveIncident") or not template
     return [
         (_("Services"), ", ".join(others.name(SERVICE, service) for service in params["serviceIds"])),
         (_("They become"), _(STATUSES[ServiceStatus(params["serviceStatus"])])),
         (_("Incident from the template"), others.name(TEMPLATE, template) if template else ""),
-        (_("On recovery"), _("close both") if closes else _("leave them as they are")),
+        (_("On recovery"), _("all of it is closed") if closes else _("it stays as it is")),
         (_("Subscribers"), _("are told") if params.get("sendNotification") else _("are not told")),
     ]
 
