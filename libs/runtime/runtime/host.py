@@ -33,7 +33,6 @@ ROUTER: Final = "router"
 DRAIN_S: Final = 3
 STARTED_WITHIN_S: Final = 1.0
 STOPPED_WITHIN_S: Final = 1.3
-OPS_HOST: Final = "127.0.0.1"
 
 log = logs.get("runtime.host")  # it runs as __main__
 
@@ -109,7 +108,8 @@ class Host:
         asyncio.get_running_loop().set_exception_handler(self._heard)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.stop, number.name)
-        ops = Server(health.app(self._plan.roles, self._ending.is_set), OPS_HOST, self._settings.ops_port, drain_s=1)
+        told = health.app(self._plan.roles, self._ending.is_set)
+        ops = Server(told, self._settings.ops_host, self._settings.ops_port, drain_s=1)
         http = None
         if self._plan.http is not None:
             http = Server(self._plan.http, self._settings.http_host, self._settings.http_port, drain_s=DRAIN_S)

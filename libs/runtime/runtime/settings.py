@@ -52,7 +52,11 @@ class Settings(BaseSettings):
     public_url: str = Field("http://127.0.0.1:8080", description="What people type, without a slash at the end.")
     http_host: str = Field("127.0.0.1", description="Where HTTP is served; `0.0.0.0` for other machines.")
     http_port: int = Field(8080, ge=0, le=65535, description="Where HTTP is served; 0 takes a free one.")
-    ops_port: int = Field(8081, ge=0, le=65535, description="Health, readiness and metrics, on loopback only.")
+    ops_host: str = Field(
+        "127.0.0.1",
+        description="Where health, readiness and metrics are told; `0.0.0.0` where who asks is elsewhere, inside one network.",
+    )
+    ops_port: int = Field(8081, ge=0, le=65535, description="Their port; 0 takes a free one.")
     upstreams: str = Field(
         "", description="`role=http://host:port,…`: where the router finds what is not in its process."
     )

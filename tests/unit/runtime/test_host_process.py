@@ -195,6 +195,14 @@ async def test_a_taken_port_is_told_before_anything_starts() -> None:
     assert f"127.0.0.1:{port}" in lines[0]["reason"]
 
 
+async def test_its_health_is_told_where_the_setting_says() -> None:
+    nobodys = "192.0.2.1"  # an address for documents: no machine has it
+    settings = Settings(ops_host=nobodys, ops_port=free_port(), http_port=free_port())
+    with capture_logs() as lines:
+        assert await asyncio.wait_for(Host(Plan([], says("x")), settings).run(), 5) == 1
+    assert f"{nobodys}:{settings.ops_port}" in lines[0]["reason"]
+
+
 async def test_metrics_name_the_roles_and_the_requests() -> None:
     app = Measured("toy.web", says("x"))
     async with running(Role("toy.web", [Toy()]), http=app) as process:

@@ -16,6 +16,14 @@ def test_each_service_has_a_database_of_its_own() -> None:
     assert Settings().database_of("ingest") == "postgresql://postgres@127.0.0.1:5432/ingest"
 
 
+def test_health_and_metrics_stay_on_this_machine_unless_somebody_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert Settings().ops_host == "127.0.0.1"
+    monkeypatch.setenv("OPS_HOST", "0.0.0.0")
+    assert Settings().ops_host == "0.0.0.0"
+
+
 def test_brokers_are_split(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAFKA_BOOTSTRAP", "one:9092, two:9092")
     assert Settings().bootstrap == ["one:9092", "two:9092"]
