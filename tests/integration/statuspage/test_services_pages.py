@@ -171,6 +171,8 @@ def test_maintenance_is_planned_in_a_zones_own_time() -> None:
     [
         ({"start": ""}, "start"),
         ({"start": "soon"}, "start"),
+        ({"start": "0001-01-01T00:00"}, "start"),
+        ({"end": "9999-12-31T23:59"}, "end"),
         ({"end": "2026-03-02T19:00"}, "end"),
         ({"start": "2025-01-01T00:00", "end": "2025-01-01T01:00"}, "end"),
         ({"timezone": "Mars/Base"}, "timezone"),
@@ -186,6 +188,7 @@ def test_what_is_wrong_with_a_maintenance_is_said_at_its_field(changes: dict[str
         await house.open()
         wrong = await post(house, ADA, "/maintenance/new", good | changes)
         assert wrong.status_code == 422
+        assert wrong.text.partition("There is a problem")[2].count('<li><a href="#') == 1
         assert f'href="#{field}"' in wrong.text
         assert await house.reads("/maintenance-windows") == []
 

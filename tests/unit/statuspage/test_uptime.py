@@ -172,6 +172,11 @@ class TestBars:
         assert today.worst is PARTIAL
         assert today.uptime == pytest.approx(100 * (1 - 0.3 * 60 / 240))
 
+    def test_an_outage_too_short_to_count_is_passed_over(self) -> None:
+        told = history((UP, 0), (MAJOR, 60), (UP, 60.5))
+        today = bars(told, at(240), ZoneInfo("UTC"), 1)[0]
+        assert (today.worst, today.uptime) == (UP, 100.0)
+
     def test_the_day_on_which_clocks_go_forward_has_its_23_hours(self) -> None:
         berlin = ZoneInfo("Europe/Berlin")
         told = (Span(UP, datetime(2026, 3, 1, tzinfo=UTC)), Span(MAJOR, datetime(2026, 3, 29, 10, tzinfo=UTC)))

@@ -43,7 +43,8 @@ class Outage:
 
 @dataclass(frozen=True)
 class Day:
-    """One bar: what a day was like. `uptime` in percent; None before the service was there."""
+    """One bar: what a day was like. `uptime` in percent; None before the service was there. Outages too short to count
+    are passed over."""
 
     start: datetime
     uptime: float | None
@@ -109,8 +110,13 @@ def _day(history: History, midnight: datetime, following: datetime) -> Day:
     start, end = midnight.astimezone(UTC), following.astimezone(UTC)  # between clocks of one zone Python counts no leap
     if not history or history[0].since >= end:
         return Day(midnight, None, None)
-    spans = [span.status for span, until in _spans(history, end) if until > start and span.since < end]
-    return Day(midnight, uptime(history, start, end), worst(spans))
+    calm = [
+        span.status
+        for span, until in _spans(history, end)
+        if span.status not in WEIGHT and until > start and span.since < end
+    ]
+    found = [one.status for one in outages(history, start, end)]
+    return Day(midnight, uptime(history, start, end), worst([*calm, *found]) or ServiceStatus.OPERATIONAL)
 
 
 def _spans(history: History, end: datetime) -> Iterator[tuple[Span, datetime]]:

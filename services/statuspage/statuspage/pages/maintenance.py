@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from runtime.access import Access, Caller
 from runtime.refusals import Refused
 from runtime.resources import LARGEST_ID
-from statuspage.bodies.fields import zones
+from statuspage.bodies.fields import YEARS, zones
 from statuspage.bodies.maintenance import MaintenanceBody
 from statuspage.desk import Anybody, AtDesk, Desk, Knows
 from statuspage.domain.maintenance import Running
@@ -200,15 +200,25 @@ def _with_hidden(form: Values, seen: Seen, desk: Desk, caller: Caller) -> dict[s
 
 def _instant(text: str, name: str) -> str:
     """A zone's local time with its offset; what cannot be read is left as it is, for the body to refuse it."""
+    local = _local(text)
+    if local is None or name not in zones() or _is_skipped(local, name):
+        return text
+    return local.replace(tzinfo=zone(name)).isoformat()
+
+
+def _local(text: str) -> datetime | None:
+    """A date and time without a zone, within the years that a body takes."""
     try:
         local = datetime.fromisoformat(text)
     except ValueError:
-        return text
-    if local.tzinfo is not None or name not in zones():
-        return text
-    at = local.replace(tzinfo=zone(name))
-    was_skipped = at.astimezone(UTC).astimezone(zone(name)).replace(tzinfo=None) != local
-    return text if was_skipped else at.isoformat()
+        return None
+    return local if local.tzinfo is None and local.year in YEARS else None
+
+
+def _is_skipped(local: datetime, name: str) -> bool:
+    """Whether clocks go forward over it."""
+    here = zone(name)
+    return local.replace(tzinfo=here).astimezone(UTC).astimezone(here).replace(tzinfo=None) != local
 
 
 def _form(seen: Seen) -> Values:
@@ -228,18 +238,18 @@ def _form(seen: Seen) -> Values:
 
 
 def _errors(error: ValidationError | Refused, form: Values) -> dict[str, str]:
+    """In the words of a form: its times are local, and mean nothing in a zone that nobody knows."""
     found = of_lists(errors_of(error, form), "services", "alertSources")
+    name = str(form.get("timezone", ""))
     for field in ("start", "end"):
-        if field in found and _is_skipped(str(form.get(field, "")), str(form.get("timezone", ""))):
-            found[field] = _("clocks in %(zone)s skip this time on that day") % {"zone": form.get("timezone")}
-    if found.get("") and "end" in found[""]:
-        found = {"end": _("must be after the start"), **{name: words for name, words in found.items() if name}}
+        local = _local(str(form.get(field, "")))
+        if field in found and local is None:
+            found[field] = _("must be a date and a time")
+        elif field in found and name not in zones():
+            found.pop(field)
+        elif field in found and local is not None and _is_skipped(local, name):
+            found[field] = _("clocks in %(zone)s skip this time on that day") % {"zone": name}
+    if "end" in found.get("", ""):
+        found["end"] = _("must be after the start")
+        found.pop("")
     return found
-
-
-def _is_skipped(text: str, name: str) -> bool:
-    try:
-        local = datetime.fromisoformat(text)
-    except ValueError:
-        return False
-    return local.tzinfo is None and name in zones() and _instant(text, name) == text
