@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import get_args
 
+import pytest
 from hypothesis import given as for_any
 from hypothesis import strategies as st
 
@@ -94,7 +95,20 @@ def test_it_says_what_it_is_about_and_why() -> None:
     (one,) = reminders(planned(shift(ADA, 5, 13)), ada(60), MINUTE, T0)
     assert (one.kind, one.occasion, one.schedule, one.path) == (NoticeKind.DUTY, "ON_CALL", 3, "/schedules/3")
     assert (one.title, one.text, one.mask) == ("Primary", "Layer Primary", "a***")
-    assert one.reason == "You wish to be reminded 60 minutes before you are on call."
+
+
+@pytest.mark.parametrize(
+    ("before", "words"),
+    [
+        (0, "You wish to be told when your duty begins."),
+        (15, "You wish to be reminded 15 minutes before your duty begins."),
+        (60, "You wish to be reminded 1 hour before your duty begins."),
+        (1440, "You wish to be reminded 24 hours before your duty begins."),
+    ],
+)
+def test_the_reason_says_the_wish(before: int, words: str) -> None:
+    (one,) = reminders(planned(shift(ADA, 30, 38)), ada(before), MINUTE, T0)
+    assert one.reason == words
 
 
 def test_an_occurrence_tells_its_schedule_user_and_start() -> None:

@@ -156,11 +156,21 @@ def _reminder(
         preference=wish.id,
         begins_at=duty.start,
         ends_at=duty.end,
-        reason=f"You wish to be reminded {wish.before_min} minutes before you are on call."
-        if wish.before_min
-        else "You wish to be told when you are on call.",
+        reason=_reason(wish.before_min),
         at=at,
     )
+
+
+def _reason(before_min: int) -> str:
+    match before_min:
+        case 0:
+            return "You wish to be told when your duty begins."
+        case 60:
+            return "You wish to be reminded 1 hour before your duty begins."
+        case _ if before_min % 60:
+            return f"You wish to be reminded {before_min} minutes before your duty begins."
+        case _:
+            return f"You wish to be reminded {before_min // 60} hours before your duty begins."
 
 
 _adapter: Final = TypeAdapter(Plan)
