@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from channels.mail import is_address
-from connectors.sealed import SIGNING
+from connectors.sealed import MASK, SIGNING
 from connectors.targets import TargetRefused, parse
 from events.connectors import TriggerMode
 from events.statuspage import ServiceStatus
@@ -117,7 +117,7 @@ def _header_value(value: str) -> str:
 
 
 def _mail_address(address: str) -> str:
-    if not is_address(address):
+    if MASK in address or not is_address(address):
         raise broken("must be an e-mail address")
     return address
 

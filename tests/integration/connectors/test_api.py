@@ -1,9 +1,12 @@
 """Connectors and alert actions over REST: published shapes, who may what, secrets that never come back, running by hand."""
 
+import asyncio
+from base64 import b64encode
 from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from connectors import indexes
 from connectors.configuration import VAULT
@@ -218,6 +221,24 @@ def test_a_bad_connector_is_refused_by_its_field(change: dict[str, Any], field: 
         await house.start_web()
         for path in ("/connectors", "/connectors/test"):
             assert refusal(await house.does(ROOT, "POST", path, JIRA | change)) == (400, "VALIDATION_ERROR", field)
+
+    in_virtual_time(story)
+
+
+def test_a_cell_that_our_keys_do_not_open_is_as_good_as_none() -> None:
+    async def story(house: House) -> None:
+        await house.start_web()
+        await house.makes("/connectors", JIRA)
+        lost = "k2:" + b64encode(b"1" * 32).decode()
+        house.settings = house.settings.model_copy(update={"vault_keys": SecretStr(lost)})
+        await house.start_web()
+        [listed] = (await house.does(ROOT, "GET", "/connectors")).json()
+        assert listed["params"]["email"] == "b***@example.org"
+        params = {"url": "https://jira.example.org", "email": "bot@example.org"}
+        lacking = await house.does(ROOT, "PUT", "/connectors/1", {**JIRA, "params": params})
+        assert refusal(lacking) == (400, "VALIDATION_ERROR", "params.password")
+        again = await house.does(ROOT, "PUT", "/connectors/1", JIRA)
+        assert again.json()["params"] == params
 
     in_virtual_time(story)
 
@@ -533,6 +554,91 @@ def test_what_cannot_be_run_by_hand_is_refused() -> None:
         assert (await house.does(ADA, "GET", "/alerts/43/actions")).status_code == 200
         assert (await pressed(CYD, 42, {"alertActionId": "1"}))[0] == 403
         assert (await house.does(CYD, "GET", "/alerts/42/actions")).status_code == 403
+
+    in_virtual_time(story)
+
+
+# -- whatever comes
+
+NOTHING_TAKES: tuple[Any, ...] = ([[{}]], {"no": {"such": [1]}}, 10**400, "\u202e" * 70_000)
+EVERY_FIELD: dict[str, dict[str, Any]] = {
+    "/connectors": JIRA,
+    "/connectors/test": SLACK,
+    "/alert-actions": {
+        **HOOK,
+        "connectorId": None,
+        "alertSourceIds": [],
+        "triggerTypes": ["alert-escalation-ended", "v-alert-not-resolved"],
+        "escalationEndedDelaySec": 30,
+        "notResolvedDelaySec": 60,
+        "conditions": "",
+        "alertFilter": None,
+    },
+    "/alerts/42/actions": {"alertActionId": "1"},
+}
+
+
+@pytest.mark.parametrize("path", EVERY_FIELD)
+def test_what_fits_no_field_is_refused_by_its_name(path: str) -> None:
+    async def story(house: House) -> None:
+        await house.open()
+        house.alert(42)
+        for field in EVERY_FIELD[path]:
+            for value in NOTHING_TAKES:
+                answer = await house.does(ROOT, "POST", path, EVERY_FIELD[path] | {field: value})
+                status, code, named = refusal(answer)
+                assert (status, code) == (400, "VALIDATION_ERROR"), (field, answer.text[:200])
+                assert named.startswith(field), (field, answer.text[:200])
+        assert house.said() == []
+        assert house.cells() == {}
+
+    in_virtual_time(story)
+
+
+PARAMS: dict[str, dict[str, Any]] = {
+    "webhook": {"webhookUrl": "https://bus.example.org/", "bodyTemplate": "x", "headers": []},
+    "email": {"recipients": ["ops@example.com"], "subject": "x", "bodyTemplate": "x"},
+    "reroute": {"escalationPolicyId": 3},
+    "automation_rule": {
+        "alertType": "CREATED",
+        "serviceIds": [11],
+        "serviceStatus": "DEGRADED",
+        "templateId": 12,
+        "resolveIncident": True,
+        "sendNotification": True,
+    },
+}
+
+
+@pytest.mark.parametrize("kind", PARAMS)
+def test_what_fits_no_parameter_is_refused_by_its_name(kind: str) -> None:
+    async def story(house: House) -> None:
+        house.policy(3)
+        house.service(11)
+        house.template(12)
+        await house.start_web()
+        for field in PARAMS[kind]:
+            for value in NOTHING_TAKES:
+                params = PARAMS[kind] | {field: value}
+                body = {**HOOK, "connectorType": kind, "params": params}
+                status, _code, named = refusal(await house.does(ADA, "POST", "/alert-actions", body))
+                assert status == 400, (field, value)
+                assert named.startswith(f"params.{field}"), (field, named)
+        await house.makes("/alert-actions", {**HOOK, "connectorType": kind, "params": PARAMS[kind]}, ADA)
+
+    in_virtual_time(story)
+
+
+def test_a_connector_is_not_deleted_under_an_action_that_is_being_made() -> None:
+    async def story(house: House) -> None:
+        await house.start_web()
+        for number in range(1, 6):
+            await house.makes("/connectors", JIRA)
+            mine = {**ISSUE, "connectorId": str(number)}
+            gone, made = await asyncio.gather(
+                house.does(ROOT, "DELETE", f"/connectors/{number}"), house.does(ADA, "POST", "/alert-actions", mine)
+            )
+            assert (gone.status_code, made.status_code) in {(204, 400), (409, 201)}
 
     in_virtual_time(story)
 

@@ -264,6 +264,7 @@ AUTOMATION: dict[str, Any] = {
         ({"params": ACTION["params"] | {"bodyTemplate": "x" * 50_001}}, "params.bodyTemplate"),
         ({"connectorType": "email", "params": {"recipients": []}}, "params.recipients"),
         ({"connectorType": "email", "params": {"recipients": ["ada"]}}, "params.recipients.0"),
+        ({"connectorType": "email", "params": {"recipients": ["a***@example.org"]}}, "params.recipients.0"),
         ({"connectorType": "reroute", "params": {"escalationPolicyId": "second"}}, "params.escalationPolicyId"),
         ({**AUTOMATION, "params": AUTOMATION["params"] | {"serviceIds": []}}, "params.serviceIds"),
         ({**AUTOMATION, "params": AUTOMATION["params"] | {"serviceStatus": "BROKEN"}}, "params.serviceStatus"),
