@@ -62,15 +62,15 @@ class Shelf:
 
     def _write(self, version: Path, files: Files) -> None:
         fresh = version.with_name(_temporary(version.name))
-        for name, content in files.items():
-            path = fresh / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
         try:
+            for name, content in files.items():
+                path = fresh / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
             fresh.rename(version)
-        except OSError:  # another writer was faster: the same content is there
-            shutil.rmtree(fresh)
-            if not version.is_dir():
+        except OSError:
+            shutil.rmtree(fresh, ignore_errors=True)
+            if not version.is_dir():  # else another writer was faster: the same content is there
                 raise
 
     def _link(self, subdomain: str, version: Path) -> None:
