@@ -18,6 +18,9 @@ import escalator.api
 import ingest.api
 import notifier.api
 import notifier.preferences
+import statuspage.api.maintenance
+import statuspage.api.services
+import statuspage.api.templates
 from tests.e2e.suite import Suite, eventually
 
 ANSWERED_WITHIN_S = 10.0
@@ -166,6 +169,42 @@ def password(_ground: Mapping[str, Any], _fresh: int) -> Body:
     return {"password": "a long enough one"}
 
 
+def service(ground: Mapping[str, Any], fresh: int) -> Body:
+    return {
+        "name": f"Bad service {ground['mark']}{fresh}",
+        "alias": f"bad-{ground['mark']}{fresh}",
+        "status": "DEGRADED",
+        "description": "Carts",
+        "oneOpenIncidentOnly": True,
+        "showUptimeHistory": False,
+        "teams": [ref(ground["team"])],
+    }
+
+
+def incident_template(ground: Mapping[str, Any], fresh: int) -> Body:
+    return {
+        "name": f"Bad template {ground['mark']}{fresh}",
+        "summary": "{{alertSummary}}",
+        "status": "MONITORING",
+        "message": "Look at {{alertId}}",
+        "sendNotification": True,
+        "teams": [ref(ground["team"])],
+    }
+
+
+def maintenance(ground: Mapping[str, Any], fresh: int) -> Body:
+    """Far ahead: nothing opens while it is asked."""
+    return {
+        "summary": f"Bad maintenance {fresh}",
+        "description": "Slow",
+        "timezone": "Europe/Berlin",
+        "start": "2199-03-01T03:00:00Z",
+        "end": "2199-03-01T05:00:00Z",
+        "alertSources": [ref(ground["source"])],
+        "services": [ref(ground["service"])],
+    }
+
+
 REST = [
     Endpoint("POST", "/api/users", user),
     Endpoint("PUT", "/api/users/{user}", changed_user),
@@ -196,6 +235,12 @@ REST = [
     Endpoint("PUT", "/api/schedules/{schedule}/overrides", lambda ground, fresh: override(ground, fresh + 50)),
     Endpoint("POST", "/api/alert-sources", source),
     Endpoint("PUT", "/api/alert-sources/{source}", lambda ground, _: source(ground, 0)),
+    Endpoint("POST", "/api/services", service),
+    Endpoint("PUT", "/api/services/{service}", lambda ground, _: service(ground, 0)),
+    Endpoint("POST", "/api/incident-templates", incident_template),
+    Endpoint("PUT", "/api/incident-templates/{template}", lambda ground, _: incident_template(ground, 0)),
+    Endpoint("POST", "/api/maintenance-windows", maintenance),
+    Endpoint("PUT", "/api/maintenance-windows/{maintenance}", lambda ground, _: maintenance(ground, 0)),
     Endpoint("POST", "/api/alerts", manual_alert),
     Endpoint("POST", "/api/alerts/{alert}/comments", lambda _ground, fresh: {"content": f"Comment {fresh}"}),
     Endpoint("POST", "/api/alerts/{alert}/responders", lambda ground, _: {"user": ref(ground["other"])}),
@@ -271,6 +316,9 @@ def ground(suite: Suite) -> Mapping[str, Any]:
     known["duty"] = suite.create(f"{wishes}/duties", duty(known, 0))["id"]
     known["update"] = suite.create(f"{wishes}/updates", update(known, 0))["id"]
     known["subscription"] = suite.create(f"{wishes}/subscriptions", subscription(known, 0))["id"]
+    known["service"] = suite.create("/api/services", service(known, 0))["id"]
+    known["template"] = suite.create("/api/incident-templates", incident_template(known, 0))["id"]
+    known["maintenance"] = suite.create("/api/maintenance-windows", maintenance(known, 0))["id"]
     known["alert"] = suite.create("/api/alerts", {"summary": "Bad", "alertSource": ref(made["id"])})["id"]
     alert = f"/api/alerts/{known['alert']}"
     eventually(lambda: suite.get(alert)["responders"], what="the first level, so that nothing moves by itself any more")
@@ -283,10 +331,12 @@ def there(admin: httpx.Client, ground: Mapping[str, Any]) -> dict[str, Any]:
     whole += ["/api/alert-sources/{source}", "/api/users/current", "/api/users/{user}/contacts/emails"]
     whole += ["/api/users/{user}/notification-preferences/alerts", "/api/schedules/{schedule}/overrides"]
     whole += [f"/api/users/{{user}}/notification-preferences/{kind}" for kind in ("duties", "updates", "subscriptions")]
-    whole += ["/api/alerts/{alert}/comments"]
+    whole += ["/api/alerts/{alert}/comments", "/api/services/{service}", "/api/incident-templates/{template}"]
+    whole += ["/api/maintenance-windows/{maintenance}"]
     lists = ["/api/users", "/api/teams", "/api/api-keys", "/api/escalation-policies", "/api/schedules"]
     found: dict[str, Any] = {path: asked(admin, path.format(**ground)) for path in whole}
-    found |= {path: sorted(one["id"] for one in _all(admin, path)) for path in [*lists, "/api/alert-sources"]}
+    lists += ["/api/alert-sources", "/api/services", "/api/incident-templates", "/api/maintenance-windows"]
+    found |= {path: sorted(one["id"] for one in _all(admin, path)) for path in lists}
     found["alerts"] = asked(admin, f"/api/alerts/count?sources={ground['source']}")
     found["asked to answer"] = len(asked(admin, f"/api/alerts/{ground['alert']}")["responders"])
     return found
@@ -544,7 +594,8 @@ def refusals(tool: httpx.Client, path: str, accept: str) -> list[str]:
 
 
 def test_every_route_that_takes_a_body_is_in_the_list() -> None:
-    apis = (accounts.api, escalator.api, ingest.api, notifier.api, notifier.preferences)
+    of_services = (statuspage.api.services, statuspage.api.templates, statuspage.api.maintenance)
+    apis = (accounts.api, escalator.api, ingest.api, notifier.api, notifier.preferences, *of_services)
     routes = [route for api in apis for route in api.router.routes if isinstance(route, APIRoute)]
     taking = {(method, route.path) for route in routes if route.body_field for method in route.methods or ()}
     assert len(taking) > 20
