@@ -57,6 +57,7 @@ docs: ready ## generate what docs/ takes from the code
 	@$(RUN) -m runtime.documents
 	@$(RUN) -m launcher.openapi
 	@$(RUN) -m launcher.compose
+	@$(RUN) -m launcher.kubernetes
 
 lock: ready ## resolve again and write requirements.lock and package-lock.json
 	@.tools/bin/uv lock --upgrade
