@@ -6,6 +6,7 @@ claimed -> still the head? the connector there? -> (circuit of the host closed?)
 import asyncio
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -22,14 +23,12 @@ from connectors.streams import CONNECTOR, RUNS
 from connectors.targets import TargetRefused, host_of
 from events.cells import CellSealed
 from events.connectors import ConnectorChanged
-from runtime import logs
+from runtime import telemetry
 from runtime.circuits import Circuits
 from runtime.deliveries import Later, Refused, Result, Sent
 from runtime.ports import Clock, Delivery
 from runtime.unit import Cause, Unit
 from runtime.vault import Keyring, Unreadable, read_cell
-
-log = logs.get("connectors.sending")
 
 LONGEST_S: Final = 25.0
 """An attempt of several calls ends before its lease (30 s)."""
@@ -52,6 +51,7 @@ class Claimed:
     tool: ConnectorChanged | None
     cell: CellSealed | None
     tool_cell: CellSealed | None
+    trace: str | None
 
 
 class Sending:
@@ -82,7 +82,8 @@ class Sending:
         made = log_of(state).made.get(run.action)
         made = made if made is not None and made.connector == run.connector else None
         cells = await _cell(unit, run.cell), await _cell(unit, tool.cell if tool else None)
-        self._claimed[delivery.id] = Claimed(run, made, tool, *cells)
+        trace = (await read_dossiers(unit, [run.alert]))[run.alert].trace
+        self._claimed[delivery.id] = Claimed(run, made, tool, *cells, trace)
         return True
 
     # -- one attempt
@@ -96,7 +97,9 @@ class Sending:
         host, now = _host(job), self._clock.now()
         if (wait := self._circuits.wait(host, now)) is not None:
             return Held(f"{host} does not answer", wait.total_seconds())
-        result = await self._attempt(job)
+        with _span(claimed) as traced:
+            result = await self._attempt(job)
+            traced.note({"alarum.attempt": delivery.attempts + 1, "alarum.outcome": type(result).__name__})
         if isinstance(result, Later):
             self._circuits.failed(host, self._clock.now())
         else:
@@ -179,6 +182,13 @@ async def _tool(unit: Unit, connector: int | None) -> ConnectorChanged | None:
 
 async def _cell(unit: Unit, cell: str | None) -> CellSealed | None:
     return await read_cell(unit.tx, cell) if cell is not None else None
+
+
+def _span(claimed: Claimed) -> AbstractContextManager[telemetry.Traced]:
+    """The last hop of a trace: under what asked for the run."""
+    run = claimed.run
+    attributes = {"alarum.alert": run.alert, "alarum.run": run.id, "alarum.action": run.action}
+    return telemetry.span(f"{run.type} send", claimed.trace, kind=telemetry.Kind.CLIENT, attributes=attributes)
 
 
 def _host(job: Job) -> str:

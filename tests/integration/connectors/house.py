@@ -102,6 +102,7 @@ class House:
         self.brokers: list[MemoryBroker] = []
         self.tools: dict[str, Tool] = {}
         self.calls: list[httpx.Request] = []
+        self.slow_s: dict[str, float] = {}
         self.mails = Mailbox()
         for user, role in ROLES.items():
             self.user(user, role)
@@ -170,6 +171,7 @@ class House:
     async def _answer(self, request: httpx.Request) -> httpx.Response:
         self.calls.append(request)
         host = request.headers["host"]
+        await asyncio.sleep(self.slow_s.get(host, 0.0))
         if host not in self.tools:
             raise httpx.ConnectError("nobody is there")
         return self.tools[host](request)

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from channels.attempts import Later, Refused
+from connectors.running import SLOTS
 from connectors.sending import LONGEST_S
 from events.connectors import (
     ActionDeferred,
@@ -206,6 +207,26 @@ def test_a_dead_host_slows_nobody_else() -> None:
         assert house.now - before < timedelta(seconds=5)
         tries = [call for call in house.calls if call.headers["host"] == "dead.example"]
         assert len(tries) < 20  # of sixty alerts: the circuit is open
+
+    in_virtual_time(story)
+
+
+def test_a_host_that_never_answers_slows_nobody_else() -> None:
+    async def story(house: House) -> None:
+        await house.open()
+        await hooked(house, "alert-created", host="slow.example")
+        house.slow_s["slow.example"] = 3600
+        alive = await hooked(house, "alert-created", source=NET)
+        for alert in range(100, 160):
+            house.alert(alert)
+        await house.until(lambda: len(house.calls) == SLOTS)
+        before = house.now
+        house.alert(42, NET)
+        await house.until(lambda: alive.taken)
+        assert house.now - before < timedelta(seconds=5)
+        assert len(house.calls) == SLOTS + 1
+        await house.until(lambda: said(house, ActionDeferred))
+        assert said(house, ActionDeferred)[0].error == "slow.example did not answer within 10 s"
 
     in_virtual_time(story)
 

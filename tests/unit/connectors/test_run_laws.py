@@ -160,8 +160,8 @@ def test_nothing_is_closed_that_was_never_opened() -> None:
 
 def test_the_same_words_are_told_once() -> None:
     later = [Defer(1, attempt, error, T0, T0) for attempt, error in [(1, "away"), (2, "away"), (3, "HTTP 503")]]
-    _, story = told(queue(1), *later)
-    assert types(story) == ["queued", "deferred", "deferred"]
+    _, story = told(queue(1), queue(2), *later, Defer(2, 1, "not its turn", T0, T0))
+    assert types(story) == ["queued", "queued", "deferred", "deferred"]
 
 
 def test_what_was_made_is_known_to_the_next_run() -> None:
