@@ -19,7 +19,7 @@ from web.guards import Id
 
 Included = Annotated[frozenset[str], Depends(including("subscribed"))]
 IncludedInOne = Annotated[frozenset[str], Depends(including("subscribed", "uptime", "groups", "structure"))]
-Bulk = Annotated[tuple[PublicSubscriberBody, ...], Body(max_length=MOST_AT_ONCE, min_length=1)]
+Bulk = Annotated[list[PublicSubscriberBody], Body(max_length=MOST_AT_ONCE, min_length=1)]
 
 router: Final = APIRouter()
 

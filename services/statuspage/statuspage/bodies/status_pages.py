@@ -105,7 +105,7 @@ class ElementBody(Body):
 
 
 class StructureBody(Body):
-    elements: Annotated[tuple[ElementBody, ...], Field(max_length=200)] = ()
+    elements: Annotated[tuple[ElementBody, ...], Field(max_length=200)]
 
 
 class StatusPageBody(Body):
