@@ -640,8 +640,8 @@ class TestPages:
         number = await house.alert(source["id"])
         page = (await house.page(f"/alerts/{number}")).text
         for part in ("actions", "incidents"):
-            assert f'hx-get="/fragments/alerts/{number}/{part}"' in page
-            assert f'<noscript><a href="/fragments/alerts/{number}/{part}">' in page
+            assert f'hx-get="/fragments/alerts/{number}/{part}?summary=' in page
+            assert f'<noscript><a href="/fragments/alerts/{number}/{part}?summary=' in page
 
     async def test_list_alert_and_source_show_what_there_is(self, house: House) -> None:
         source = await house.source()
