@@ -151,7 +151,7 @@ async def test_tools_are_told_across_a_restart_and_one_of_them_answers(running: 
 
             path = hook_path("jira", int(connector["id"]), SECRET)
             assert (await client.post(path, json=jira.move("OPS-1", "In Progress"))).status_code == 200
-        accepted = AlertAccepted(alert=42, by=Actor.by_system("jira"), at=now())
+        accepted = AlertAccepted(alert=42, by=Actor.by_somebody("Grace Hopper", "jira"), at=now())
         await running.say(accepted, AlertResolved(alert=42, by=TOOL, at=now()))
         await running.until(lambda: jira.issues["OPS-1"].status == "Done")
     assert (receiver.events, receiver.complaints) == (LIFE, [])

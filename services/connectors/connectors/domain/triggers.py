@@ -33,8 +33,6 @@ AUTOMATION: Final = "automation_rule"
 REROUTE: Final = "reroute"
 DISPATCHED: Final = frozenset({AUTOMATION, REROUTE})
 """Types of actions that another service carries out."""
-TOOLS: Final = frozenset({"jira", "slack"})
-"""Channels whose answers are a person's, though we may not know whose."""
 
 
 def occurrences(envelope: Envelope) -> tuple[Occurrence, ...]:
@@ -55,7 +53,7 @@ def _name(event: Event) -> str | None:
         case AlertCommented(resolve_comment=False):
             return COMMENT_ADDED
         case AlertResolved(by=by):
-            return AUTO_RESOLVED if by.type is ActorType.SYSTEM and by.channel not in TOOLS else RESOLVED
+            return AUTO_RESOLVED if by.type is ActorType.SYSTEM else RESOLVED
         case EscalationLevelReached(level=level, by=None) if level > 0:
             return AUTO_ESCALATED
         case EscalationResponderAdded():
