@@ -104,6 +104,9 @@ class TestUpdates:
             assert "http://127.0.0.1:8080/me" in update.text
             (queued,) = house.said(NoticeQueued)
             assert (queued.alert, queued.key) == (42, "alert-42")
+            assert "Ada A" in update.text
+            records = house.cluster.records("notifications.v1")
+            assert not any(b"Ada A" in record.value for record in records if record.value is not None)
 
         at_the_edge(story)
 
@@ -315,6 +318,17 @@ class TestSubscriptions:
             await house.until(lambda: house.said(NoticeSent))
             assert [mail.to for _, mail in house.mail.taken] == ["ada@example.org"]
             assert len(house.said(SubscriptionPreferenceChanged)) == 1
+
+        told(story)
+
+    def test_who_was_introduced_before_there_were_subscriptions_hears_as_newcomers_do(self) -> None:
+        async def story(house: House) -> None:
+            house.user(ADA)
+            await house.until(lambda: house.said(SubscriptionPreferenceChanged))
+            house.forget_the_last_event(f"reach-{ADA}")
+            house.announced(1, ADA)
+            await house.until(lambda: house.said(NoticeSent))
+            assert [mail.to for _, mail in house.mail.taken] == ["ada@example.org"]
 
         told(story)
 

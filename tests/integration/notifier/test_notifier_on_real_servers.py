@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -14,16 +14,17 @@ import pytest
 import pytest_asyncio
 from aiosmtpd.smtp import SMTP
 
-from events.accounts import UserChanged
+from events.accounts import ApikeyIssued, UserChanged
 from events.core import Event
 from events.envelope import Envelope, decode, encode
-from events.escalator import EscalationLevelReached, Reason, Responder
-from events.ingest import AlertCreated
-from events.notifier import NotificationAnswered, NotificationSent
+from events.escalator import EscalationLevelReached, PlannedShift, Reason, Responder, ShiftsPlanned
+from events.ingest import AlertCreated, AlertResolved
+from events.notifier import NoticeSent, NotificationAnswered, NotificationSent
+from events.statuspage import AnnouncementMade, Occasion, Told
 from events.topics import NOTIFICATIONS, PEOPLE
 from notifier.app import shell_of, web_role, worker_role
 from runtime import topics
-from runtime.access import person_cell
+from runtime.access import digest, person_cell
 from runtime.broker_kafka import KafkaBroker
 from runtime.clock import SystemClock
 from runtime.kafka_producer import KafkaProducer
@@ -87,6 +88,13 @@ class Running:
             body = encode(Envelope(event, event.stream, version, "another"))
             messages.append(Message(event.topic or PEOPLE.name, event.key, body))
         await self.broker.producer.send(messages)
+
+    async def eventually(self, kind: type[Event], count: int) -> list[Event]:
+        """Our published events of this type, once there are so many."""
+        async with asyncio.timeout(60):
+            while len(found := await self.said(kind)) < count:
+                await asyncio.sleep(0.1)
+        return found
 
     async def said(self, kind: type[Event]) -> list[Event]:
         ends = await self.broker.end_offsets([NOTIFICATIONS.name])
@@ -178,3 +186,48 @@ async def test_two_hundred_alerts_at_once_make_four_mails(running: Running) -> N
             sent = await running.said(NotificationSent)
     assert len({event.message for event in sent if isinstance(event, NotificationSent)}) == 4
     assert len(running.inbox.mails) == 4
+
+
+async def test_updates_reminders_and_announcements_reach_who_wished_for_them_once(running: Running) -> None:
+    running.given = running.given.model_copy(update={"minute_s": 0.1})
+    await running.run(worker_role)
+    app = (await running.run(web_role)).http
+    assert app is not None
+    key = "il1api-ada"
+    issued = ApikeyIssued(apikey=1, user=ADA, name="test", digest=digest(key), mask="il1", at=now())
+    await running.say([*ada(), issued])
+    transport, headers = httpx.ASGITransport(app=app), {"Authorization": f"Bearer {key}"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080", headers=headers) as client:
+        (contact,) = (await client.get(f"/api/users/{ADA}/contacts/emails")).json()
+        body = {"method": "EMAIL", "contact": contact}
+        wishes = f"/api/users/{ADA}/notification-preferences"
+        assert (await client.post(f"{wishes}/updates", json=body | {"type": "ALERT_RESOLVED"})).status_code == 201
+        assert (await client.post(f"{wishes}/duties", json=body | {"beforeMin": 15})).status_code == 201
+
+    await running.say(ring(42))
+    await running.eventually(NotificationSent, 1)
+    begins = now() + timedelta(seconds=6)
+    duty = PlannedShift(user=ADA, start=begins, end=begins + timedelta(hours=8))
+    plan = ShiftsPlanned(schedule=3, name="Primary", shifts=(duty,), until=begins + timedelta(days=3), at=now())
+    made = AnnouncementMade(
+        announcement=1,
+        occasion=Occasion.INCIDENT_CREATED,
+        incident=3,
+        users=(Told(user=ADA),),
+        title="Payments fail",
+        at=now(),
+    )
+    await running.say([AlertResolved(alert=42, by=TOOL, at=now()), plan, made])
+    assert len(await running.eventually(NoticeSent, 3)) == 3
+    first, second, third, fourth = sorted(one["Subject"] for one in running.inbox.mails)
+    assert (first, second) == ("Payments fail", "Resolved by the monitoring tool: Disk 42")
+    assert third.startswith("You are on call from ")
+    assert fourth == "[HIGH] Disk 42"
+
+    ledger, worker = running.roles.pop(0)
+    await worker.stop()
+    await ledger.stop()
+    await running.run(worker_role)
+    await running.say(ring(43))
+    await running.eventually(NotificationSent, 2)
+    assert len(running.inbox.mails) == 5
