@@ -4,7 +4,7 @@ never silence, nothing half done, and nothing told about others."""
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from secrets import token_hex
 from typing import Any
 from urllib.parse import quote
@@ -20,6 +20,7 @@ import notifier.api
 import notifier.preferences
 import statuspage.api.maintenance
 import statuspage.api.services
+import statuspage.api.status_pages
 import statuspage.api.templates
 from tests.e2e.suite import Suite, eventually
 
@@ -41,7 +42,7 @@ class Endpoint:
 
     method: str
     path: str
-    body: Callable[[Mapping[str, Any], int], Body]
+    body: Callable[[Mapping[str, Any], int], Any]
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -205,6 +206,38 @@ def maintenance(ground: Mapping[str, Any], fresh: int) -> Body:
     }
 
 
+def status_page(ground: Mapping[str, Any], fresh: int) -> Body:
+    """Its structure names a group: only a page that is there already has one."""
+    leaf = {"id": ground["service"], "type": "SERVICE", "options": ["no-graph"]}
+    group = {"id": ground["group"], "type": "GROUP", "options": ["expand"], "children": [leaf]}
+    return new_status_page(ground, fresh) | {"structure": {"elements": [group]}}
+
+
+def new_status_page(ground: Mapping[str, Any], fresh: int) -> Body:
+    return {
+        "name": f"Bad page {ground['mark']} {fresh}",
+        "subdomain": f"bad-{ground['mark']}-{fresh}",
+        "domain": f"bad-{ground['mark']}-{fresh}.example.org",
+        "timezone": "Europe/Berlin",
+        "visibility": "PUBLIC",
+        "activated": False,
+        "services": [ref(ground["service"])],
+        "pageLayout": "RESPONSIVE",
+        "appearance": "DARK",
+        "pageTitle": "How we are",
+        "logoUrl": "https://example.org/logo.png",
+        "hiddenFromSearch": True,
+        "announcement": "Hello",
+        "announcementOnPage": True,
+        "teams": [ref(ground["team"])],
+    }
+
+
+def public_subscribers(ground: Mapping[str, Any], _fresh: int) -> Any:
+    services = [ref(ground["service"])]
+    return [{"target": ground["email"], "type": "EMAIL", "locale": "en-GB", "services": services}]
+
+
 REST = [
     Endpoint("POST", "/api/users", user),
     Endpoint("PUT", "/api/users/{user}", changed_user),
@@ -241,6 +274,11 @@ REST = [
     Endpoint("PUT", "/api/incident-templates/{template}", lambda ground, _: incident_template(ground, 0)),
     Endpoint("POST", "/api/maintenance-windows", maintenance),
     Endpoint("PUT", "/api/maintenance-windows/{maintenance}", lambda ground, _: maintenance(ground, 0)),
+    Endpoint("POST", "/api/status-pages", new_status_page),
+    Endpoint("PUT", "/api/status-pages/{page}", lambda ground, _: status_page(ground, 0)),
+    Endpoint("POST", "/api/status-pages/{page}/groups", lambda _ground, fresh: {"name": f"Group {fresh}"}),
+    Endpoint("PUT", "/api/status-pages/{page}/groups/{group}", lambda _ground, _: {"name": "Europe"}),
+    Endpoint("POST", "/api/status-pages/{page}/subscribers_bulk?import=true", public_subscribers),
     Endpoint("POST", "/api/alerts", manual_alert),
     Endpoint("POST", "/api/alerts/{alert}/comments", lambda _ground, fresh: {"content": f"Comment {fresh}"}),
     Endpoint("POST", "/api/alerts/{alert}/responders", lambda ground, _: {"user": ref(ground["other"])}),
@@ -319,6 +357,8 @@ def ground(suite: Suite) -> Mapping[str, Any]:
     known["service"] = suite.create("/api/services", service(known, 0))["id"]
     known["template"] = suite.create("/api/incident-templates", incident_template(known, 0))["id"]
     known["maintenance"] = suite.create("/api/maintenance-windows", maintenance(known, 0))["id"]
+    known["page"] = suite.create("/api/status-pages", new_status_page(known, 0))["id"]
+    known["group"] = suite.create(f"/api/status-pages/{known['page']}/groups", {"name": "Europe"})["id"]
     known["alert"] = suite.create("/api/alerts", {"summary": "Bad", "alertSource": ref(made["id"])})["id"]
     alert = f"/api/alerts/{known['alert']}"
     eventually(lambda: suite.get(alert)["responders"], what="the first level, so that nothing moves by itself any more")
@@ -332,10 +372,12 @@ def there(admin: httpx.Client, ground: Mapping[str, Any]) -> dict[str, Any]:
     whole += ["/api/users/{user}/notification-preferences/alerts", "/api/schedules/{schedule}/overrides"]
     whole += [f"/api/users/{{user}}/notification-preferences/{kind}" for kind in ("duties", "updates", "subscriptions")]
     whole += ["/api/alerts/{alert}/comments", "/api/services/{service}", "/api/incident-templates/{template}"]
-    whole += ["/api/maintenance-windows/{maintenance}"]
+    whole += ["/api/maintenance-windows/{maintenance}", "/api/status-pages/{page}?include=groups"]
+    whole += ["/api/status-pages/{page}/subscribers"]
     lists = ["/api/users", "/api/teams", "/api/api-keys", "/api/escalation-policies", "/api/schedules"]
     found: dict[str, Any] = {path: asked(admin, path.format(**ground)) for path in whole}
     lists += ["/api/alert-sources", "/api/services", "/api/incident-templates", "/api/maintenance-windows"]
+    lists += ["/api/status-pages"]
     found |= {path: sorted(one["id"] for one in _all(admin, path)) for path in lists}
     found["alerts"] = asked(admin, f"/api/alerts/count?sources={ground['source']}")
     found["asked to answer"] = len(asked(admin, f"/api/alerts/{ground['alert']}")["responders"])
@@ -369,7 +411,7 @@ class Bad:
     status: int | None = None
 
 
-def bad_bodies(good: Body) -> Iterator[Bad]:
+def bad_bodies(good: Any) -> Iterator[Bad]:
     text = json.dumps(good).encode()
     yield Bad("empty", b"")
     yield Bad("not JSON", b"{")
@@ -395,8 +437,12 @@ def bad_bodies(good: Body) -> Iterator[Bad]:
         yield Bad(f"sent as {kind}", text, kind=kind, status=415)
 
 
-def bad_fields(good: Body, fitting_nowhere: Sequence[Any] = NOTHING_TAKES) -> Iterator[Bad]:
-    """Each field, one at a time, with what fits nowhere; and each text with what no database holds."""
+def bad_fields(good: Any, fitting_nowhere: Sequence[Any] = NOTHING_TAKES) -> Iterator[Bad]:
+    """Each field, one at a time, with what fits nowhere; and each text with what no database holds. Of a list: of its first."""
+    if isinstance(good, list):
+        for bad in bad_fields(good[0], fitting_nowhere):
+            yield replace(bad, body=b"[" + bad.body + b"]")
+        return
     for name in good:
         for value in fitting_nowhere:
             yield Bad(f"{name} = {json.dumps(value)[:12]}…", json.dumps(good | {name: value}).encode(), name)
@@ -580,6 +626,13 @@ def test_a_link_that_is_none_is_a_4xx_whatever_is_posted_to_it(tool: httpx.Clien
     assert 400 <= tool.get(f"/answer/{token}").status_code < 500
 
 
+@pytest.mark.parametrize("token", TOKENS, ids=range(len(TOKENS)))
+@pytest.mark.parametrize("place", ["", "confirm/", "manage/", "leave/"])
+def test_a_subscriber_s_link_that_is_none_is_a_4xx(tool: httpx.Client, place: str, token: str) -> None:
+    assert refusals(tool, f"/subscribers/{place}{token}", "text/html") == []
+    assert 400 <= tool.get(f"/subscribers/{place}{token}").status_code < 500
+
+
 def refusals(tool: httpx.Client, path: str, accept: str) -> list[str]:
     """What was answered otherwise than by a 4xx."""
     wrong = []
@@ -594,9 +647,10 @@ def refusals(tool: httpx.Client, path: str, accept: str) -> list[str]:
 
 
 def test_every_route_that_takes_a_body_is_in_the_list() -> None:
-    of_services = (statuspage.api.services, statuspage.api.templates, statuspage.api.maintenance)
+    pages = statuspage.api
+    of_services = (pages.services, pages.templates, pages.maintenance, pages.status_pages)
     apis = (accounts.api, escalator.api, ingest.api, notifier.api, notifier.preferences, *of_services)
     routes = [route for api in apis for route in api.router.routes if isinstance(route, APIRoute)]
     taking = {(method, route.path) for route in routes if route.body_field for method in route.methods or ()}
     assert len(taking) > 20
-    assert taking == {(endpoint.method, endpoint.path) for endpoint in REST}
+    assert taking == {(endpoint.method, endpoint.path.partition("?")[0]) for endpoint in REST}
