@@ -105,6 +105,7 @@ def test_who_may_not_change_is_offered_nothing_and_refused() -> None:
             assert (await post(house, user, f"/services/{number}/delete", {})).status_code == 403
             assert (await get(house, user, f"/services/{hidden}")).status_code == 404
             assert "Hidden" not in (await get(house, user, "/services")).text
+        assert "Incident templates" not in (await get(house, CYD, "/services")).text
         assert (await get(house, CYD, "/templates")).status_code == 403
         assert (await get(house, BOB, "/templates/new")).status_code == 403
         assert (await get(house, BOB, "/maintenance/new")).status_code == 403

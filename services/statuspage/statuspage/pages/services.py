@@ -6,6 +6,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
+from events.accounts import Role
 from events.statuspage import ServiceStatus, Subject
 from runtime.access import Access, Caller
 from runtime.refusals import Refused, invalid_field
@@ -50,6 +51,7 @@ async def services(request: Request, caller: Anybody, desk: AtDesk, access: Know
         incidents=await desk.incidents.open_of([one.now.service for one in found], caller),
         has_pages=await desk.incidents.has_pages(),
         may_add=desk.services.references.may_write(caller, ()),
+        may_read_templates=caller.is_at_least(Role.RESPONDER),
     )
 
 
