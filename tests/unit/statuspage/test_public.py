@@ -129,7 +129,7 @@ class TestHtml:
         for path, content in files.items():
             if path.endswith(".html"):
                 for href in re.findall(r'(?:href|src)="([^"#]+)"', content):
-                    assert href.startswith(URL) or _target(path, href) in files, (path, href)
+                    assert href.startswith((URL, "data:")) or _target(path, href) in files, (path, href)
 
     def test_groups_have_the_state_of_their_worst_and_open_when_there_is_trouble(self) -> None:
         europe = PageElement(id=9, type="GROUP", children=(PageLeaf(id=1), PageLeaf(id=2, options=("no-graph",))))
