@@ -169,7 +169,8 @@ def _of_service(app: FastAPI) -> Json:
         for path, operations in made["paths"].items()
     }
     schemas: Json = made.get("components", {}).get("schemas", {})
-    asked = _reachable([one.get("requestBody", {}) for one in _operations(paths)], schemas)
+    given = [part for one in _operations(paths) for part in (one.get("requestBody", {}), *one.get("parameters", ()))]
+    asked = _reachable(given, schemas)
     told = _reachable([one["responses"] for one in _operations(paths)], schemas)
     shapes = {
         name: schemas[name] if name in asked else _without_nulls(schemas[name])

@@ -197,6 +197,28 @@ def test_who_chose_services_hears_of_these_only() -> None:
     in_virtual_time(story)
 
 
+def test_maintenance_is_told_when_it_is_planned_and_leads_to_its_page() -> None:
+    async def story(house: House) -> None:
+        service, _page = await opened(house)
+        await confirmed(house)
+        start = house.now + timedelta(hours=2)
+        window = {
+            "summary": "New disks",
+            "description": "Slower for *an hour*",
+            "start": start.isoformat(),
+            "end": (start + timedelta(hours=1)).isoformat(),
+            "services": [{"id": service}],
+            "notifications": {"atCreation": True},
+        }
+        number = await house.makes("/maintenance-windows", window)
+        told = await mailed(house, 2)
+        assert "New disks" in told.subject
+        assert "<em>an hour</em>" in told.html
+        assert f"{URL}/status/acme/maintenance/{number}" in told.text
+
+    in_virtual_time(story)
+
+
 def test_bulk_imports_are_confirmed_masked_and_checked() -> None:
     async def story(house: House) -> None:
         service, page = await opened(house)

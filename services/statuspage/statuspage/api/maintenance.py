@@ -43,12 +43,11 @@ async def maintenances(
     "/api/maintenance-windows",
     summary="Create a maintenance window",
     response_model=MaintenanceResource,
-    status_code=201,
 )
 async def plan_maintenance(body: MaintenanceBody, caller: Anybody, desk: AtDesk, access: Knows) -> Response:
     made = await desk.maintenances.plan(body, caller)
     location = f"{desk.public_url}/api/maintenance-windows/{made.now.maintenance}"
-    return answer(MaintenanceResource.of(made, access, desk.maintenances.sources_seen(caller)), 201, location=location)
+    return answer(MaintenanceResource.of(made, access, desk.maintenances.sources_seen(caller)), location=location)
 
 
 @router.get(

@@ -16,8 +16,8 @@ from web.guards import Id
 router: Final = APIRouter()
 
 
-def _listed(who: list[Who], access: Access, status: int = 200) -> Response:
-    return answer([SubscriberResource.of(one, access) for one in who], status)
+def _shown(who: list[Who], access: Access) -> list[SubscriberResource]:
+    return [SubscriberResource.of(one, access) for one in who]
 
 
 def _serve(collection: str, subject: Subject, *, is_replaceable: bool) -> None:
@@ -29,7 +29,7 @@ def _serve(collection: str, subject: Subject, *, is_replaceable: bool) -> None:
         path, summary=f"List the users and teams that hear of the {thing}", response_model=list[SubscriberResource]
     )
     async def listed(number: Id, caller: Anybody, desk: AtDesk, access: Knows) -> Response:
-        return _listed(await desk.subscriptions.of(About(subject, number), caller), access)
+        return answer(_shown(await desk.subscriptions.of(About(subject, number), caller), access))
 
     @router.post(
         path,
@@ -39,7 +39,7 @@ def _serve(collection: str, subject: Subject, *, is_replaceable: bool) -> None:
     )
     async def add(number: Id, body: OneOrMore, caller: Anybody, desk: AtDesk, access: Knows) -> Response:
         who = [one.who for one in body]
-        return _listed(await desk.subscriptions.add(About(subject, number), who, caller), access, 202)
+        return answer(_shown(await desk.subscriptions.add(About(subject, number), who, caller), access), 202)
 
     @router.delete(f"{path}/{{subscriber}}", summary=f"End a subscription to the {thing}", status_code=204)
     async def remove(
@@ -63,7 +63,7 @@ def _serve(collection: str, subject: Subject, *, is_replaceable: bool) -> None:
         )
         async def replace(number: Id, body: Subscribers, caller: Anybody, desk: AtDesk, access: Knows) -> Response:
             who = [one.who for one in body]
-            return _listed(await desk.subscriptions.replace(About(subject, number), who, caller), access, 202)
+            return answer(_shown(await desk.subscriptions.replace(About(subject, number), who, caller), access), 202)
 
 
 _serve("incidents", Subject.INCIDENT, is_replaceable=False)
