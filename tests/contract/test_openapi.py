@@ -151,7 +151,9 @@ def test_the_statuses_are_those_that_the_route_answers(path: str, method: str, e
 def answered(function: Callable[..., Any]) -> Iterator[int]:
     """The statuses of all `answer(…)` and `no_content()` in a route, and in what it returns from its module."""
     module = inspect.getmodule(function)
-    for call in (node for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))) if isinstance(node, ast.Call)):
+    for call in (
+        node for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))) if isinstance(node, ast.Call)
+    ):
         match call.func, call.args:
             case ast.Name("answer"), [_, ast.Constant(int(status))]:
                 yield status
