@@ -63,6 +63,7 @@ class Base:
     parked: dict[tuple[str, Place, int], tuple[str, bytes, str]] = field(default_factory=dict)
     published: dict[Place, int] = field(default_factory=dict)
     drawn: dict[str, int] = field(default_factory=dict)
+    order: dict[int, tuple[str, int]] = field(default_factory=dict)
     last_seq: int = 0
     leader: "MemoryLedger | None" = None
     processes: "list[MemoryLedger]" = field(default_factory=list)
@@ -115,6 +116,7 @@ class MemoryTransaction:
         self._base = base
         self._clock = clock
         self._events = _Draft(base.events)
+        self._order = _Draft(base.order)
         self._heads = _Draft(base.heads)
         self._outbox = _Draft(base.outbox)
         self._positions = _Draft(base.positions)
@@ -125,6 +127,7 @@ class MemoryTransaction:
 
     def commit(self) -> None:
         self._events.commit()
+        self._order.commit()
         self._heads.commit()
         self._outbox.commit()
         self._positions.commit()
@@ -147,20 +150,20 @@ class MemoryTransaction:
     async def append(self, lines: Sequence[Line], heads: Sequence[StreamRow]) -> None:
         for line in lines:
             self._insert(line)
-            self._base.last_seq += 1
             self._outbox[self._base.last_seq] = _Waiting(line, self._clock.now())
             self.written = self._base.last_seq
         for head in heads:
             self._heads[head.stream] = head
 
-    async def adopt(self, lines: Sequence[Line]) -> list[Line]:
-        """Those of the lines that were not here; they do not go into the outbox."""
+    async def adopt(self, lines: Sequence[Line]) -> int:
         taken = [line for line in lines if self._lacks(line)]
         for line in taken:
             head = self._heads.get(line.stream, StreamRow(line.stream))
             version = max(head.version, line.version)
             self._heads[line.stream] = replace(head, version=version, state=None, state_rev=0)
-        return taken
+        for name, number in ids.used(taken).items():
+            self._base.drawn[name] = max(number + ids.GAP, self._base.drawn.get(name, 0))
+        return len(taken)
 
     def _lacks(self, line: Line) -> bool:
         here = next((each for each in self._events.get(line.stream, ()) if each.version == line.version), None)
@@ -176,6 +179,8 @@ class MemoryTransaction:
             raise Conflict(f"somebody else has written this version: {line.stream}@{line.version}")
         in_order = not history or history[-1].version < line.version
         longer = (*history, line)
+        self._base.last_seq += 1
+        self._order[self._base.last_seq] = (line.stream, line.version)
         self._events[line.stream] = longer if in_order else tuple(sorted(longer, key=lambda each: each.version))
 
     async def erase(self, stream: str) -> None:
@@ -352,6 +357,10 @@ class MemoryLedger:
         self.fault("ask")
         return min(self.base.outbox, default=None)
 
+    async def last_waiting(self) -> int | None:
+        self.fault("ask")
+        return max(self.base.outbox, default=None)
+
     async def outbox_lag(self) -> tuple[int, float]:
         self.fault("ask")
         now = self._clock.now()
@@ -398,12 +407,22 @@ class MemoryLedger:
         for place, end in places.items():
             self.base.published[place] = max(end, self.base.published.get(place, 0))
 
+    async def forget_published(self, topics: Sequence[str]) -> None:
+        self.fault("ask")
+        for place in [place for place in self.base.published if place[0] in topics]:
+            del self.base.published[place]
+
     async def adopt(self, lines: Sequence[Line]) -> int:
         async with self._begin() as tx:
-            taken = await tx.adopt(lines)
-        for name, number in ids.used(taken).items():
-            self.base.drawn[name] = max(number + ids.GAP, self.base.drawn.get(name, 0))
-        return len(taken)
+            return await tx.adopt(lines)
+
+    async def lines(self, topics: Sequence[str], after: int, limit: int) -> list[OutboxLine]:
+        self.fault("ask")
+        found = [(seq, self._line(*place)) for seq, place in sorted(self.base.order.items()) if seq > after]
+        return [OutboxLine(seq, line) for seq, line in found if line.topic in topics][:limit]
+
+    def _line(self, stream: str, version: int) -> Line:
+        return next(line for line in self.base.events[stream] if line.version == version)
 
     # -- the other processes of this service
 

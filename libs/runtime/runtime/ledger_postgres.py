@@ -13,14 +13,13 @@ from typing import Any
 
 import structlog
 
-from runtime import ids
 from runtime.ports import Line, OutboxLine, Place, Transaction, Unavailable
 from runtime.postgres import KEY_LOOKUPS, Connections, connect, translated
 from runtime.role import Background
-from runtime.transaction_postgres import POSITIONS, PostgresTransaction, line, line_columns, places
+from runtime.transaction_postgres import IDS_LOCK, POSITIONS, PostgresTransaction, line, places
 
 POOL = 4
-RELAY_LOCK, IDS_LOCK = 4_100_001, 4_100_002
+RELAY_LOCK = 4_100_001
 CHANNEL = "alarum"
 NOTIFY_EVERY_S = 0.01
 RETRY_S = 0.2
@@ -61,49 +60,17 @@ insert into published (topic, partition, next) select * from unnest($1::text[], 
 on conflict (topic, partition) do update set next = greatest(published.next, excluded.next)
 """
 
-ADOPT_LINES = """
-insert into events (stream, version, topic, key, type, body)
-select stream, version, topic, key, type, body
-from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::bytea[])
-    with ordinality as given (stream, version, topic, key, type, body, place)
-order by place
-on conflict (stream, version) do nothing
-returning stream, version, topic, key, type, body
-"""
+FORGET_PUBLISHED = "delete from published where topic = any($1)"
 
-# What was erased here is blank; its content elsewhere is no contradiction.
-CONTRADICTION = """
-select e.stream, e.version from events e
-join unnest($1::text[], $2::bigint[], $3::bytea[]) as given (stream, version, body)
-    on e.stream = given.stream and e.version = given.version
-where e.body is not null and e.body is distinct from given.body
-limit 1
-"""
-
-# The cached state is older than the stream now: without a revision it is folded again.
-ADOPT_HEADS = """
-insert into streams (stream, version)
-select stream, max(version) from unnest($1::text[], $2::bigint[]) as taken (stream, version)
-group by stream order by stream
-on conflict (stream) do update set
-    version = greatest(streams.version, excluded.version), state = null, state_rev = 0
-"""
-
-ADOPT_IDS = """
-insert into ids (name, used) select * from unnest($1::text[], $2::bigint[])
-on conflict (name) do update set used = greatest(ids.used, excluded.used)
+LINES = """
+select seq, stream, version, topic, key, type, body from events
+where seq > $2 and topic = any($1) order by seq limit $3
 """
 
 # Not by a cast of its name: a session remembers in its transaction that there was none.
 SEQUENCE = """
 select oid from pg_class
 where relname = $1 and relkind = 'S' and relnamespace = current_schema()::regnamespace
-"""
-
-# A sequence that has not been drawn from yet would give its start.
-RAISE_SEQUENCES = """
-select setval(to_regclass('ids_' || name), greatest(used, nextval(to_regclass('ids_' || name))))
-from ids where name = any($1) and to_regclass('ids_' || name) is not null
 """
 
 
@@ -213,6 +180,10 @@ class PostgresLedger:
         number: int | None = await self._value("select min(seq) from outbox")
         return number
 
+    async def last_waiting(self) -> int | None:
+        number: int | None = await self._value("select max(seq) from outbox")
+        return number
+
     async def outbox_lag(self) -> tuple[int, float]:
         [row] = await self._rows(LAG)
         return row["waiting"], max(0.0, row["age_s"])
@@ -256,27 +227,15 @@ class PostgresLedger:
         if rows:
             await self._rows(NOTE_PUBLISHED, *(list(column) for column in zip(*rows, strict=True)))
 
+    async def forget_published(self, topics: Sequence[str]) -> None:
+        await self._rows(FORGET_PUBLISHED, sorted(topics))
+
     async def adopt(self, lines: Sequence[Line]) -> int:
-        async with self._connections.transaction() as connection:
-            rows = await connection.fetch(ADOPT_LINES, *line_columns(lines))
-            await self._refuse_contradiction(connection, lines)
-            taken = [line(row) for row in rows]
-            streams, versions = [each.stream for each in taken], [each.version for each in taken]
-            await connection.execute(ADOPT_HEADS, streams, versions)
-            await self._raise_ids(connection, ids.used(taken))
-        return len(taken)
+        async with self.begin() as tx:
+            return await tx.adopt(lines)
 
-    async def _refuse_contradiction(self, connection: Any, lines: Sequence[Line]) -> None:
-        columns = [each.stream for each in lines], [each.version for each in lines], [each.body for each in lines]
-        other = await connection.fetchrow(CONTRADICTION, *columns)
-        if other is not None:
-            raise ValueError(f"{other['stream']}@{other['version']} is here with another body")
-
-    async def _raise_ids(self, connection: Any, used: Mapping[str, int]) -> None:
-        # Taken last: who waits for it (somebody's first draw of a name) holds nothing that we still want.
-        await connection.execute("select pg_advisory_xact_lock($1)", IDS_LOCK)
-        await connection.execute(ADOPT_IDS, list(used), [number + ids.GAP for number in used.values()])
-        await connection.execute(RAISE_SEQUENCES, list(used))
+    async def lines(self, topics: Sequence[str], after: int, limit: int) -> list[OutboxLine]:
+        return [OutboxLine(row["seq"], line(row)) for row in await self._rows(LINES, sorted(topics), after, limit)]
 
     # -- the other processes of this service
 

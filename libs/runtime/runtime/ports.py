@@ -127,6 +127,11 @@ class Transaction(Protocol):
         """Append events, put them into the outbox in this order, and set the heads of their streams."""
         ...
 
+    async def adopt(self, lines: Sequence[Line]) -> int:
+        """Restore: append lines of our own topics that the ledger lacks, not into the outbox; the number taken.
+        Raises ValueError when a line is here with another body. Ids restart above what the lines use."""
+        ...
+
     async def erase(self, stream: str) -> None:
         """Blank the bodies of a cell's earlier versions: the one exception to append-only, for personal data."""
         ...
@@ -226,6 +231,10 @@ class Ledger(Protocol):
         """The lowest outbox number that the broker has not acknowledged; None when none waits."""
         ...
 
+    async def last_waiting(self) -> int | None:
+        """The highest outbox number that the broker has not acknowledged; None when none waits."""
+        ...
+
     async def outbox_lag(self) -> tuple[int, float]:
         """(lines waiting, age of the oldest in seconds)."""
         ...
@@ -246,11 +255,20 @@ class Ledger(Protocol):
         """Where this service's own topics were known to end, by partition (next offset)."""
         ...
 
-    async def note_published(self, places: Mapping[Place, int]) -> None: ...
+    async def note_published(self, places: Mapping[Place, int]) -> None:
+        """They end there, or later: what was noted higher stays."""
+        ...
+
+    async def forget_published(self, topics: Sequence[str]) -> None:
+        """These topics were made anew: where they ended before says nothing of them."""
+        ...
 
     async def adopt(self, lines: Sequence[Line]) -> int:
-        """Restore: append lines of our own topics that the ledger lacks, not into the outbox; the number taken.
-        Raises ValueError when a line is here with another body. Ids restart above what the lines use."""
+        """`Transaction.adopt` in a transaction of its own."""
+        ...
+
+    async def lines(self, topics: Sequence[str], after: int, limit: int) -> list[OutboxLine]:
+        """What was ever decided for these topics, numbered above `after`, in the order in which it was published."""
         ...
 
     async def notify(self) -> None:

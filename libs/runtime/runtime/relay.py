@@ -17,7 +17,7 @@ from typing import Any
 
 from events.envelope import CONTENT_TYPE
 from runtime.bell import Bell
-from runtime.ports import Clock, Ledger, Message, OutboxLine, Place, Producer, Unavailable, Written
+from runtime.ports import Clock, Ledger, Line, Message, OutboxLine, Place, Producer, Unavailable, Written
 from runtime.role import Background
 
 LIMIT = 1_000
@@ -193,7 +193,7 @@ class Relay:
 
     async def _send(self, lines: Sequence[OutboxLine]) -> list[Written]:
         """Hand over and wait. While the broker lets us wait, the base is shown that we live."""
-        messages = [_message(line) for line in lines]
+        messages = [message_of(line.line) for line in lines]
         sending = asyncio.ensure_future(self._producer.send(messages))
         try:
             while not (await asyncio.wait([sending], timeout=BEAT_S))[0]:
@@ -234,9 +234,9 @@ def _tell_covered(waiters: Sequence[_Waiter], lines: Sequence[OutboxLine]) -> No
             waiter.tell()
 
 
-def _message(line: OutboxLine) -> Message:
-    body = line.line.body
-    return Message(line.line.topic, line.line.key, body, HEADERS if body is not None else ())
+def message_of(line: Line) -> Message:
+    """An event as it is published; nothing but its key where it was erased."""
+    return Message(line.topic, line.key, line.body, HEADERS if line.body is not None else ())
 
 
 def _time() -> float:

@@ -1,7 +1,8 @@
 """Restore is start: before its first command a service reads its own topics and takes in what its ledger lacks.
 
 With an empty ledger this is the restore, with an old backup the reconciliation, every other time it finds nothing.
-What was decided is never decided again; an event that is here with other content stops the service.
+What was decided is never decided again; an event that is here with other content stops the service, and so does a topic
+that ends before what was published to it.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from events.envelope import Envelope, MalformedEvent, UnknownEvent, decode, place_of
-from runtime.ports import Line, Place, Reader, Record, Unavailable
+from runtime.ports import Line, Place, PositionLost, Reader, Record, Unavailable
 from runtime.role import Background
 from runtime.shell import Shell
 from runtime.unit import Unit
@@ -49,6 +50,10 @@ class Restore:
             except Unavailable as away:
                 self._shell.log.info("restore.waits", reason=str(away))
                 await asyncio.sleep(RETRY_S)
+            except PositionLost as lost:
+                self._waits = str(lost)
+                self._shell.log.error("restore.stopped", reason=str(lost))
+                return
         self._waits = None
         self._shell.opened.set()
 
@@ -56,6 +61,7 @@ class Restore:
         known = await self._shell.ledger.last_published()
         ends = await self._shell.broker.end_offsets(self._topics)
         begins = await self._shell.broker.begin_offsets(self._topics)
+        _refuse_shorter(known, ends)
         missing = {place: end for place, end in ends.items() if max(known.get(place, 0), begins.get(place, 0)) < end}
         if missing:
             await self._read(missing, known)
@@ -89,9 +95,13 @@ class Restore:
 
     async def _adopt(self, records: Sequence[Record]) -> int:
         lines = [line for record in records if (line := _line(record)) is not None]
-        taken = await self._shell.ledger.adopt(lines)
+        return await self._shell.run_unopened(lambda unit: self._take(unit, lines))
+
+    async def _take(self, unit: Unit, lines: Sequence[Line]) -> int:
+        """All in one transaction: events without their deadlines would be taken for old news after a crash."""
+        taken = await unit.tx.adopt(lines)
         if taken:
-            await self._shell.run_unopened(lambda unit: self._refold(unit, lines))
+            await self._refold(unit, lines)
         return taken
 
     async def _refold(self, unit: Unit, lines: Sequence[Line]) -> None:
@@ -109,6 +119,17 @@ class Restore:
         envelopes = [envelope for line in lines if (envelope := _envelope(line)) is not None]
         await self._shell.reindex(unit, envelopes)
         await self._shell.project(unit.tx, envelopes)
+
+
+def _refuse_shorter(known: Mapping[Place, int], ends: Mapping[Place, int]) -> None:
+    """Raises PositionLost."""
+    for (topic, partition), end in sorted(ends.items()):
+        if known.get((topic, partition), 0) > end:
+            raise PositionLost(
+                f"{topic}/{partition} ends at {end}, though {known[topic, partition]} records were published to it. Was the "
+                f"topic made anew, or the broker? Nothing is lost but signals: stop the roles, empty the topic (or take a "
+                f"fresh broker, and run python -m runtime.topics), then: python -m runtime.republish {topic} (no name for all)"
+            )
 
 
 def _line(record: Record) -> Line | None:

@@ -7,8 +7,11 @@ from typing import Any
 
 import asyncpg
 
+from runtime import ids
 from runtime.ids import checked
 from runtime.ports import Conflict, Delivery, Fenced, Line, Parked, Place, StreamRow
+
+IDS_LOCK, RESTORE_LOCK = 4_100_002, 4_100_003
 
 LOCK = "select * from lock_streams($1)"
 
@@ -36,6 +39,45 @@ with line as (
         due_at = excluded.due_at, parked = excluded.parked
 )
 select max(seq) from line
+"""
+
+ADOPT_LINES = """
+insert into events (stream, version, topic, key, type, body)
+select stream, version, topic, key, type, body
+from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::bytea[])
+    with ordinality as given (stream, version, topic, key, type, body, place)
+order by place
+on conflict (stream, version) do nothing
+returning stream, version, topic, key, type, body
+"""
+
+# What was erased here is blank; its content elsewhere is no contradiction.
+CONTRADICTION = """
+select e.stream, e.version from events e
+join unnest($1::text[], $2::bigint[], $3::bytea[]) as given (stream, version, body)
+    on e.stream = given.stream and e.version = given.version
+where e.body is not null and e.body is distinct from given.body
+limit 1
+"""
+
+# The cached state is older than the stream now: without a revision it is folded again.
+ADOPT_HEADS = """
+insert into streams (stream, version)
+select stream, max(version) from unnest($1::text[], $2::bigint[]) as taken (stream, version)
+group by stream order by stream
+on conflict (stream) do update set
+    version = greatest(streams.version, excluded.version), state = null, state_rev = 0
+"""
+
+ADOPT_IDS = """
+insert into ids (name, used) select * from unnest($1::text[], $2::bigint[])
+on conflict (name) do update set used = greatest(ids.used, excluded.used)
+"""
+
+# A sequence that has not been drawn from yet would give its start.
+RAISE_SEQUENCES = """
+select setval(to_regclass('ids_' || name), greatest(used, nextval(to_regclass('ids_' || name))))
+from ids where name = any($1) and to_regclass('ids_' || name) is not null
 """
 
 ERASE = "update events set body = null where stream = $1"
@@ -173,6 +215,29 @@ class PostgresTransaction:
         except asyncpg.UniqueViolationError as met:
             raise Conflict(f"somebody else has written this version: {met.detail}") from met
         self.written = max(self.written, written or 0)
+
+    async def adopt(self, lines: Sequence[Line]) -> int:
+        # Roles of a service read the same topics at once, each in an order of its own: one batch after the other.
+        await self.sql.execute("select pg_advisory_xact_lock($1)", RESTORE_LOCK)
+        rows = await self.sql.fetch(ADOPT_LINES, *line_columns(lines))
+        await self._refuse_contradiction(lines)
+        taken = [line(row) for row in rows]
+        streams, versions = [each.stream for each in taken], [each.version for each in taken]
+        await self.sql.execute(ADOPT_HEADS, streams, versions)
+        await self._raise_ids(ids.used(taken))
+        return len(taken)
+
+    async def _refuse_contradiction(self, lines: Sequence[Line]) -> None:
+        columns = [each.stream for each in lines], [each.version for each in lines], [each.body for each in lines]
+        other = await self.sql.fetchrow(CONTRADICTION, *columns)
+        if other is not None:
+            raise ValueError(f"{other['stream']}@{other['version']} is here with another body")
+
+    async def _raise_ids(self, used: Mapping[str, int]) -> None:
+        # Who waits for this lock (somebody's first draw of a name) holds nothing that we still want.
+        await self.sql.execute("select pg_advisory_xact_lock($1)", IDS_LOCK)
+        await self.sql.execute(ADOPT_IDS, list(used), [number + ids.GAP for number in used.values()])
+        await self.sql.execute(RAISE_SEQUENCES, list(used))
 
     async def erase(self, stream: str) -> None:
         await self.sql.execute(ERASE, stream)

@@ -27,7 +27,7 @@ from runtime.kafka_producer import KafkaProducer
 from runtime.ledger_memory import Base, MemoryLedger
 from runtime.ledger_postgres import PostgresLedger
 from runtime.migrate import migrate_database
-from runtime.ports import Broker, Ledger, Message, Place, Record
+from runtime.ports import Broker, Ledger, Message, Place, Record, Unavailable
 from runtime.restore import Restore
 from runtime.role import Part
 from runtime.settings import Settings
@@ -54,6 +54,10 @@ class World(Protocol):
 
     async def broker(self) -> Broker: ...
 
+    async def lose_topics(self) -> None:
+        """Brokers that are asked for from now on have empty topics, as after the loss of the one before."""
+        ...
+
     async def freeze_broker(self) -> None: ...
 
     async def thaw_broker(self) -> None: ...
@@ -75,6 +79,10 @@ class MemoryWorld:
 
     async def broker(self) -> Broker:
         return MemoryBroker(self._cluster, patience_s=1.0)
+
+    async def lose_topics(self) -> None:
+        await self._cluster.stop()
+        self._cluster = MemoryCluster()
 
     async def freeze_broker(self) -> None:
         self._cluster.faults.freeze()
@@ -98,6 +106,13 @@ class RealWorld:
 
     async def start(self) -> None:
         await self._servers.heal()
+        await self._make_topics()
+
+    async def lose_topics(self) -> None:
+        self._prefix = f"t{secrets.token_hex(4)}."
+        await self._make_topics()
+
+    async def _make_topics(self) -> None:
         broker = await self.broker()
         await broker.create([topic for topic in TOPICS if topic.name in {echo.HEARD, echo.HEARD_LATER, echo.SAID}])
 
@@ -229,14 +244,21 @@ class Bench:
         return sorted(found, key=lambda record: (record.partition, record.offset))
 
     async def until(self, look: Callable[[], Awaitable[Any]], what: str = "") -> Any:
-        """What `look` sees once it is truthy."""
+        """What `look` sees once it is truthy. A broker that takes its time is asked again."""
         loop = asyncio.get_running_loop()
         until = loop.time() + PATIENCE_S
-        while not (seen := await look()):
+        while not (seen := await self._seen(look)):
             if loop.time() > until:
                 pytest.fail(f"{what or 'it'} did not happen; seen last: {seen!r}")
             await asyncio.sleep(0.02)
         return seen
+
+    async def _seen(self, look: Callable[[], Awaitable[Any]]) -> Any:
+        try:
+            return await look()
+        except Unavailable as away:
+            print(f"the bench waits: {away}")
+            return None
 
     async def until_said(self, alert: int, *reasons: str) -> None:
         """The toy service has published exactly these about an alert."""
