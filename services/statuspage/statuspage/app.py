@@ -8,8 +8,19 @@ from fastapi import FastAPI
 
 from channels.smtp import SmtpSender
 from events.envelope import Envelope
-from events.topics import ACCOUNTS, ACTIONS, INCIDENTS, PEOPLE, SOURCES, STATUSPAGES, VAULTS, Topic
+from events.topics import (
+    ACCOUNTS,
+    ACTIONS,
+    INCIDENTS,
+    PEOPLE,
+    POSITIONS,
+    SOURCES,
+    STATUSPAGES,
+    VAULTS,
+    Topic,
+)
 from runtime.access import Access, Door
+from runtime.audit import Audit
 from runtime.broker_kafka import of_process
 from runtime.clock import SystemClock
 from runtime.deliveries import Deliveries
@@ -83,7 +94,9 @@ def _real(settings: Settings, role_of: Callable[[Shell], Role], topics: Sequence
     broker = of_process(settings)
     ledger = PostgresLedger(settings.database_of("statuspage"))
     role = role_of(shell_of(settings, ledger, broker, SystemClock()))
-    return Role(role.name, [broker, ledger, TopicCheck(broker, topics), *role.parts], role.http)
+    return Role(
+        role.name, [broker, ledger, TopicCheck(broker, (*topics, POSITIONS["statuspage"])), *role.parts], role.http
+    )
 
 
 def shell_of(settings: Settings, ledger: Ledger, broker: Broker, clock: Clock) -> Shell:
@@ -145,7 +158,7 @@ def worker_parts(shell: Shell, post: Post | None = None) -> Sequence[Part]:
 
 
 def worker_role(shell: Shell) -> Role:
-    return Role(WORKER, worker_parts(shell))
+    return Role(WORKER, [*worker_parts(shell), Audit(shell)])
 
 
 def web_role(shell: Shell) -> Role:

@@ -45,7 +45,8 @@ class Connectors:
         for _ in range(repeats + 1):
             asked = self.house.says(ActionDispatched(alert=alert, run=run, at=self.house.now, **fields))
         assert asked is not None
-        return await self.house.until(lambda: self._answer(run, asked))
+        answer: Answer = await self.house.until(lambda: self._answer(run, asked))
+        return answer
 
     def _answer(self, run: int, asked: Envelope) -> Answer | None:
         found = [
@@ -82,7 +83,7 @@ def test_an_alert_takes_services_down_opens_an_incident_and_all_of_it_closes_on_
         tool = Connectors(house)
         shop = await house.makes("/services", {"name": "Shop"})
         await house.does(BOB, "POST", f"/services/{shop}/private-subscribers", {"id": BOB, "type": "USER"})
-        down = {"services": (shop,), "service_status": "MAJOR_OUTAGE", "send_notification": True}
+        down: dict[str, Any] = {"services": (shop,), "service_status": "MAJOR_OUTAGE", "send_notification": True}
         facts = {"alertSummary": "disk full"}
         opened = await tool.asks(template=await template(house), facts=facts, **down)
         assert isinstance(opened, AutomationApplied)

@@ -143,7 +143,7 @@ async def say(
             await desk.incidents.update(incident, IncidentBody.model_validate(_body(form)), caller, versions)
             return front.pages.redirect(request, f"/incidents/{incident}", _("Said"))
     except (ValidationError, Refused) as error:
-        errors, form = _errors(error, form), form | {"version": str(found.version)}
+        errors = _errors(error, form)
         return await _incident_page(request, caller, desk, access, front, scene, found, form, errors)
     return await _incident_page(request, caller, desk, access, front, scene, found, form, {}, forecast)
 
@@ -296,7 +296,6 @@ def _impacts(form: Values) -> Mapping[str, str]:
 def _form(seen: Seen) -> Values:
     story = seen.story
     return {
-        "version": str(seen.version),
         "summary": story.summary,
         "status": story.status.value,
         "message": story.message if story.is_over else "",
