@@ -20,6 +20,7 @@ from runtime.kafka_readers import KafkaMember, KafkaTail
 from runtime.kafka_security import OPEN, Security
 from runtime.ports import Assignment, Place, Unavailable
 from runtime.settings import Settings
+from runtime.standing import Standing
 
 T = TypeVar("T")
 
@@ -91,6 +92,10 @@ class KafkaBroker:
         """Create what is missing; the names of those created here. Raises Unavailable."""
         return await self._ask(self._admin, lambda admin: self._create(admin, topics), CREATE_WITHIN_S)
 
+    async def standings(self, groups: Sequence[str]) -> dict[str, Standing]:
+        """See standing.Standings."""
+        return await self._ask(self._admin, lambda admin: self._standings(admin, groups), ASK_WITHIN_S)
+
     # -- asking
 
     async def _offsets(self, topics: Sequence[str], ask: "_AskOffsets") -> dict[Place, int]:
@@ -144,6 +149,21 @@ class KafkaBroker:
             for _code, _message, _type, wire, entries in answer.resources:
                 configs[self._names.ours(wire)] = {entry[0]: entry[1] for entry in entries}
         return {topic: (number, configs.get(topic, {})) for topic, number in counts.items()}
+
+    async def _standings(self, admin: AIOKafkaAdminClient, groups: Sequence[str]) -> dict[str, Standing]:
+        wires = {self._names.wire(group): group for group in groups}
+        members: dict[str, int] = {}
+        for answer in await admin.describe_consumer_groups(list(wires)):
+            for _code, wire, _state, _type, _protocol, seats, *_rest in answer.groups:
+                members[wire] = len(seats)
+        told = await asyncio.gather(*(admin.list_consumer_group_offsets(wire) for wire in wires))
+        return {
+            group: Standing({self._place(at): known.offset for at, known in reached.items()}, members.get(wire, 0))
+            for (wire, group), reached in zip(wires.items(), told, strict=True)
+        }
+
+    def _place(self, partition: TopicPartition) -> Place:
+        return self._names.ours(partition.topic), partition.partition
 
     async def _create(self, admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> list[str]:
         existing = await self._counts(admin, [topic.name for topic in topics])

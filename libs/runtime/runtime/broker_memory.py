@@ -21,6 +21,7 @@ from aiokafka.partitioner import murmur2
 from events.topics import TOPICS, Topic
 from runtime.ports import Assignment, Message, Place, PositionLost, Record, Unavailable, Written
 from runtime.role import Background
+from runtime.standing import Standing
 
 T = TypeVar("T")
 
@@ -213,6 +214,10 @@ class MemoryBroker:
 
     async def create(self, topics: Sequence[Topic]) -> list[str]:
         return await self.cluster.create(topics)
+
+    async def standings(self, groups: Sequence[str]) -> dict[str, Standing]:
+        """See standing.Standings."""
+        return await _ask(self.cluster, lambda: {group: self.cluster.group(group).standing() for group in groups})
 
     async def start(self) -> None:
         """Nothing to connect to."""
@@ -414,6 +419,10 @@ class _Group:
         if self._seats.get(member.instance) is member:
             loop = asyncio.get_running_loop()
             self._leaving[member.instance] = loop.call_later(SESSION_TIMEOUT_S, self._expire, member)
+
+    def standing(self) -> Standing:
+        """What its members told, and how many hold their seat."""
+        return Standing(dict(self.committed), len(self._seats) - len(self._leaving))
 
     def _expire(self, member: MemoryMember) -> None:
         if self._seats.get(member.instance) is member:

@@ -126,6 +126,24 @@ DELIVERY_SECONDS = _histogram(
     "alarum_delivery_seconds", "From the decision to send until the other side took it.", PATIENT, "channel"
 )
 
+# -- the auditor
+
+BOOKS_MISSING = _gauge(
+    "alarum_books_missing", "What is missing in an account of the books: alarm above 0.", "service", "account"
+)
+BOOKS_OPEN = _gauge("alarum_books_open", "What an account across services still waits for.", "account")
+BOOKS_BEHIND_SECONDS = _gauge(
+    "alarum_books_behind_seconds",
+    "How far back the instant is up to which a reader is known to have handled all.",
+    "reader",
+)
+SYNTHETIC_SECONDS = _histogram(
+    "alarum_synthetic_seconds", "From the suite's own event at the gateway until its message was taken.", PATIENT
+)
+SYNTHETIC_AGE_SECONDS = _gauge(
+    "alarum_synthetic_age_seconds", "How long ago the suite's own event last came through: alarm above 180."
+)
+
 # -- the process
 
 ROLE_READY = _gauge("alarum_role_ready", "1 while a role does its work.", "role")

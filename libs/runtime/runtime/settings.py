@@ -81,6 +81,21 @@ class Settings(BaseSettings):
     smtp_url: SecretStr = Field(SecretStr("smtp://127.0.0.1:1025"), description="May hold a user and a password.")
     mail_from: str = Field("Alarum <alarum@example.org>", description="Whom mails come from.")
 
+    audit_every_s: float = Field(10.0, gt=0, description="How often each service looks at its books.")
+    audit_grace_s: float = Field(
+        60.0, gt=0, description="How far behind the readers' positions the books are closed: later, it is missing."
+    )
+    synthetic_every_s: float = Field(
+        60.0, ge=0, description="How often the suite sends itself an event through the whole path; 0: never."
+    )
+    synthetic_url: str = Field(
+        "", description="Where to: the gateway's base URL; empty: its upstream, or else the public address."
+    )
+    deadman_url: SecretStr = Field(
+        SecretStr(""),
+        description="Called every minute while the books balance and the suite's own event arrives; empty: nobody is.",
+    )
+
     first_admin_email: str = Field("", description="With the next two: the first administrator of an empty suite.")
     first_admin_password: SecretStr = Field(SecretStr(""), description="What that person signs in with.")
     first_admin_key: SecretStr = Field(SecretStr(""), description="An API key of that person.")

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import structlog
 
 from events.envelope import Envelope
-from runtime import metrics, parking
+from runtime import books, metrics, parking
 from runtime.bell import Bell
 from runtime.ports import Broker, Clock, Conflict, Ledger, Place, Transaction, Unavailable
 from runtime.relay import Relay
@@ -55,7 +55,7 @@ class Shell:
         self.broker = broker
         self.clock = clock
         self.parking = parking.kind_of(service)
-        own = [*kinds, self.parking] if self.parking is not None else kinds
+        own = [*kinds, self.parking, books.kind_of(service)] if self.parking is not None else kinds
         self.kinds: Mapping[str, Kind[Any, Any]] = {kind.name: kind for kind in own}
         self.log = structlog.get_logger(service=service)
         self.relay = Relay(ledger, broker.producer, self.log, clock)

@@ -56,6 +56,7 @@ class Deciding:
         self._next: dict[Place, int] = {}
         self._stored_places: set[Place] = set()
         self._outputs: dict[Place, int] = {}
+        self._inherited: dict[Place, int] = {}
         self._gaps: dict[Place, float] = {}
         self._waits: str | None = "not assigned yet"
         self._moves = Bell()
@@ -100,6 +101,7 @@ class Deciding:
         for place in places:
             self._next[place] = self._checked(place, stored, begins, ends)
         self._stored_places |= stored.keys()
+        self._inherited.update({place: self._next[place] for place in places if place in stored})
         self._waits = None
         await self._shell.advanced(self._name, {place: self._next[place] for place in places})
         return {place: self._next[place] for place in places}
@@ -109,6 +111,7 @@ class Deciding:
         for place in places:
             self._next.pop(place, None)
             self._outputs.pop(place, None)
+            self._inherited.pop(place, None)
             self._gaps.pop(place, None)
             self._shell.progress.get(self._name, {}).pop(place, None)
 
@@ -385,6 +388,7 @@ class Deciding:
         while True:
             await self._moves.wait(TELL_AT_LEAST_EVERY_S)
             await asyncio.sleep(COMMIT_EVERY_S)
+            await self._take_over()
             reached = {place: end for place, end in self._outputs.items() if told.get(place) != end}
             if reached and await self._shell.relay.acknowledged(POLL_S):
                 try:
@@ -392,6 +396,12 @@ class Deciding:
                     told.update(reached)
                 except Unavailable as away:
                     self._shell.log.info("offsets.wait", reader=self._name, reason=str(away))
+
+    async def _take_over(self) -> None:
+        """What was handled before we came may not have been told: it is, once nothing waits for the broker any more."""
+        if self._inherited and await self._shell.relay.drained():
+            self._outputs = self._inherited | self._outputs
+            self._inherited = {}
 
 
 def _digest(topics: Iterable[str]) -> str:
