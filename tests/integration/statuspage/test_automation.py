@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import given as for_any
 from hypothesis import strategies as st
@@ -231,6 +232,21 @@ def test_a_killed_worker_goes_on_where_it_was() -> None:
         await house.start_worker()
         closed = await asyncio.wait_for(asked, timedelta(minutes=10).total_seconds())
         assert isinstance(closed, AutomationApplied)
+        assert await status_of(house, shop) == "OPERATIONAL"
+
+    in_virtual_time(story)
+
+
+@pytest.mark.parametrize("first_with", [True, False])
+def test_an_action_that_was_changed_between_two_runs_leaves_nothing_behind(first_with: bool) -> None:
+    async def story(house: House) -> None:
+        await house.open()
+        tool, down = Connectors(house), await template(house)
+        shop = await house.makes("/services", {"name": "Shop"})
+        for with_template in (first_with, not first_with):
+            await tool.asks(services=(shop,), service_status="MAJOR_OUTAGE", template=down if with_template else None)
+        assert await status_of(house, shop) == "MAJOR_OUTAGE"
+        await tool.asks(resolve=True)
         assert await status_of(house, shop) == "OPERATIONAL"
 
     in_virtual_time(story)

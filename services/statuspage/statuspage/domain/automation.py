@@ -53,18 +53,22 @@ Command = Apply | Close | Refuse
 
 @dataclass(frozen=True)
 class Held:
-    """What one action did for the alert: its services, what it said of them, and its incident."""
+    """What one action did for the alert: its services, what it said of them, and its incident.
+
+    `bears`: it gave the services their status by itself at least once; an incident says what it does to its own. An action
+    that was changed between two of its runs may have done both.
+    """
 
     action: int
     services: tuple[int, ...] = ()
     status: ServiceStatus | None = None
     incident: int | None = None
+    bears: bool = False
     is_closed: bool = False
 
     @property
     def sets_status(self) -> bool:
-        """By itself: an incident says what it does to its services."""
-        return not self.is_closed and self.incident is None
+        return self.bears and not self.is_closed
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,8 @@ def evolve(state: State, event: Event) -> State:
         case AutomationApplied(run=run, action=action, services=services, service_status=status, incident=incident):
             held = state.of(action)
             both = tuple(dict.fromkeys((*held.services, *services)))
-            known = replace(held, services=both, status=status, incident=held.incident or incident)
+            bears = held.bears or incident is None
+            known = replace(held, services=both, status=status, incident=held.incident or incident, bears=bears)
             return _with(state, run, known)
         case AutomationRefused(run=run):
             return replace(state, answered=(*state.answered, run))
