@@ -108,3 +108,8 @@ class Link(Generic[T]):
                 await self._close(held)
         except (KafkaError, OSError, TimeoutError) as failed:
             log.info("link.not_closed", link=self._name, reason=repr(failed))
+        except asyncio.CancelledError:
+            ours = asyncio.current_task()
+            if ours is not None and ours.cancelling():
+                raise
+            log.info("link.not_closed", link=self._name, reason="a connection of its own was cancelled")
