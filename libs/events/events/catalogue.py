@@ -2,10 +2,10 @@
 
 from functools import cache
 
-from events import accounts, cells, connectors, escalator, ingest, machinery, notifier, statuspage
+from events import accounts, cells, connectors, escalator, ingest, machinery, notifier, positions, statuspage
 from events.core import Event
 
-MODULES = (accounts, ingest, escalator, notifier, connectors, statuspage, cells, machinery)
+MODULES = (accounts, ingest, escalator, notifier, connectors, statuspage, cells, machinery, positions)
 
 
 @cache

@@ -14,11 +14,12 @@ from typing import Any
 from events.catalogue import event_types
 from events.cells import CellSealed
 from events.core import Event
-from events.machinery import StreamParked, StreamResumed
-from events.topics import CONFIGURATION, TOPICS, Topic
+from events.machinery import BooksBalanced, BooksUnbalanced, StreamParked, StreamResumed
+from events.positions import ReaderPositioned
+from events.topics import CONFIGURATION, PEOPLE, POSITIONS, TOPICS, VAULTS, Topic
 
 VERSION = "1.0.0"
-EVERYWHERE = (StreamParked, StreamResumed)
+EVERYWHERE = (StreamParked, StreamResumed, BooksUnbalanced, BooksBalanced)
 """What every service says, in its own configuration topic."""
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -30,11 +31,13 @@ def topic_events() -> dict[str, list[type[Event]]]:
         if event in EVERYWHERE:
             for topic in CONFIGURATION.values():
                 said[topic.name].append(event)
+        elif event is ReaderPositioned:
+            for topic in POSITIONS.values():
+                said[topic.name].append(event)
         elif event is not CellSealed:
             said[event.topic].append(event)
-    for topic in TOPICS:
-        if topic.compacted:
-            said[topic.name].append(CellSealed)
+    for topic in (PEOPLE, *VAULTS.values()):
+        said[topic.name].append(CellSealed)
     return said
 
 

@@ -77,6 +77,18 @@ PEOPLE = Topic(
 SERVICES = ("accounts", "ingest", "escalator", "notifier", "connectors", "statuspage")
 VAULTS = {service: _vault(service) for service in SERVICES}
 
+POSITIONS = {
+    service: Topic(
+        f"{service}.positions.v1",
+        service,
+        f"How far {service}'s readers have come, for the restore of its ledger.",
+        compacted=True,
+        public=False,
+    )
+    for service in ("ingest", "escalator", "notifier", "connectors", "statuspage")
+}
+"""Of the services that decide on what others say."""
+
 CONFIGURATION = {
     "ingest": SOURCES,
     "escalator": ONCALL,
@@ -102,4 +114,5 @@ TOPICS: tuple[Topic, ...] = (
     ACCOUNTS,
     PEOPLE,
     *VAULTS.values(),
+    *POSITIONS.values(),
 )

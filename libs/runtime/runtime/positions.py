@@ -18,12 +18,12 @@ from typing import Final, Literal
 
 from events.envelope import MalformedEvent, place_of
 from runtime import logs
+from runtime.bookmarks import RESTORED
 from runtime.broker_kafka import of_process
 from runtime.host import ROLES
 from runtime.ledger_postgres import PostgresLedger
 from runtime.parked import service_of
 from runtime.ports import Broker, Ledger, Place, Record, Transaction, Unavailable
-from runtime.restore import RESTORED
 from runtime.role import Role
 from runtime.settings import Settings
 from runtime.subscription import Deciding

@@ -17,6 +17,7 @@ from typing import Any
 
 from events.envelope import CONTENT_TYPE
 from runtime.bell import Bell
+from runtime.bookmarks import Bookmarks
 from runtime.ports import Clock, Ledger, Line, Message, OutboxLine, Place, Producer, Unavailable, Written
 from runtime.role import Background
 
@@ -28,6 +29,7 @@ BEAT_S = 1.0
 MOMENT_S = 0.0005  # a rest shorter than this may not move a virtual clock at all
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
 LAST_TURN_S = 2.0
+LAST_NOTE_S = 0.5
 HEADERS = (("content-type", CONTENT_TYPE.encode()),)
 
 
@@ -46,7 +48,10 @@ class _Waiter:
 class Relay:
     """A part of every role with a ledger. Public figures are for metrics: `waiting`, `oldest_s`, `sent`, `last_sent_at`."""
 
-    def __init__(self, ledger: Ledger, producer: Producer, log: Any, clock: Clock) -> None:
+    def __init__(
+        self, ledger: Ledger, producer: Producer, log: Any, clock: Clock, bookmarks: Bookmarks | None = None
+    ) -> None:
+        """`bookmarks` are looked after by whoever leads."""
         self.leads = False
         self.waiting = 0
         self.oldest_s = 0.0
@@ -66,6 +71,9 @@ class Relay:
         self._background = Background()
         self._task: asyncio.Task[Any] | None = None
         self._stopping = False
+        self._bookmarks = bookmarks
+        self._noting: asyncio.Task[Any] | None = None
+        self._note_at = 0.0
 
     async def start(self) -> None:
         self._stopping = False
@@ -78,6 +86,10 @@ class Relay:
         if self._task is not None:
             await asyncio.wait([self._task], timeout=LAST_TURN_S)
         await self._background.stop()
+        if self.leads and self._bookmarks is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAST_NOTE_S):
+                    await self._bookmarks.look()
         self.leads = False
         with contextlib.suppress(Unavailable):  # then the base has dropped us already
             await self._ledger.resign()
@@ -170,6 +182,7 @@ class Relay:
                 acknowledged = await self._turn(acknowledged)
                 self._works()
                 await self._measure()
+                self._note_positions()
         except Unavailable:
             self.leads = False
             raise
@@ -225,6 +238,13 @@ class Relay:
             self._beat_at = _time() + BEAT_S
             await self._note_published()
             self.waiting, self.oldest_s = await self._ledger.outbox_lag()
+
+    def _note_positions(self) -> None:
+        """Beside the turns: nobody waits for it."""
+        if self._bookmarks is None or _time() < self._note_at or (self._noting is not None and not self._noting.done()):
+            return
+        self._note_at = _time() + BEAT_S
+        self._noting = self._background.once(self._bookmarks.look(), "bookmarks")
 
 
 def _tell_covered(waiters: Sequence[_Waiter], lines: Sequence[OutboxLine]) -> None:

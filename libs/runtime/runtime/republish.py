@@ -14,10 +14,12 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final, TypeVar
 
-from events.topics import SERVICES, SIGNALS, TOPICS
-from runtime import logs
+from events.topics import POSITIONS, SERVICES, SIGNALS, TOPICS
+from runtime import bookmarks, logs
+from runtime.bookmarks import RESTORED
 from runtime.broker_kafka import of_process
 from runtime.ledger_postgres import PostgresLedger
 from runtime.parked import service_of
@@ -31,7 +33,8 @@ T = TypeVar("T")
 BATCH: Final = 1_000
 PATIENCE_S: Final = 60.0
 RETRY_S: Final = 0.5
-WRITERS: Final = {topic.name: topic.writer for topic in TOPICS}
+NOTES: Final = frozenset(topic.name for topic in POSITIONS.values())
+WRITERS: Final = {topic.name: topic.writer for topic in TOPICS if topic.name not in NOTES}
 
 
 class Refused(Exception):
@@ -69,7 +72,7 @@ class Follower:
             else:
                 self.unseen.add(place)
 
-    async def go_on(self, begins: Mapping[Place, int]) -> Mapping[Place, int]:
+    async def go_on(self, begins: Mapping[Place, int], at: datetime) -> Mapping[Place, int]:
         """Set the positions in the topics that were published again; the others stay. Gives those that were set."""
         places = {place: begin for place, begin in begins.items() if place[0] in self.topics}
         async with self.ledger.begin() as tx:
@@ -77,13 +80,20 @@ class Follower:
             goals = {place: self.next.get(place, begin) for place, begin in places.items()}
             moves = {place: (held.get(place), goal) for place, goal in goals.items() if place in held or goal}
             await tx.advance(self.reader, moves)
+            marks = await tx.index_get(RESTORED, [RESTORED, self.reader])
+            if marks.get(RESTORED, "") <= marks.get(self.reader, ""):  # else it goes on from its note, or asks
+                await tx.index_put(RESTORED, {self.reader: at.isoformat()})
         return {place: goal for place, (_, goal) in moves.items()}
 
 
 async def republish(
-    authors: Mapping[str, Ledger], followers: Sequence[Follower], broker: Broker, topics: Sequence[str] = ()
+    authors: Mapping[str, Ledger],
+    followers: Sequence[Follower],
+    broker: Broker,
+    at: datetime,
+    topics: Sequence[str] = (),
 ) -> Republished:
-    """Publish these topics again (all but compacted notes of readers, where none is named), from their services' ledgers.
+    """Publish these topics again (all, where none is named) from their services' ledgers, and note where readers stand.
 
     Raises Refused before anything was written, and Unavailable: then the topics must be emptied before it is said again.
     """
@@ -100,7 +110,11 @@ async def republish(
     for service, ledger in authors.items():
         await _publish(ledger, broker, [topic for topic in events if WRITERS[topic] == service], followers, counts)
     begins = await broker.begin_offsets(chosen)
-    return Republished(counts, {follower.reader: await follower.go_on(begins) for follower in followers})
+    positions = {follower.reader: await follower.go_on(begins, at) for follower in followers}
+    for service, ledger in authors.items():
+        if notes := await bookmarks.notes_in(ledger):
+            await bookmarks.publish(broker.producer, service, notes, at)
+    return Republished(counts, positions)
 
 
 async def _publish(
@@ -175,7 +189,7 @@ async def _republish(settings: Settings, topics: Sequence[str]) -> Republished:
     await broker.start()
     try:
         await _patiently(lambda: broker.end_offsets(list(topics) or list(WRITERS)))
-        return await republish(ledgers, followers, broker, topics)
+        return await republish(ledgers, followers, broker, datetime.now(UTC), topics)
     finally:
         await broker.stop()
         for ledger in ledgers.values():

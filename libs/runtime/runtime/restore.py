@@ -10,13 +10,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from events.envelope import Envelope, MalformedEvent, UnknownEvent, decode, place_of
+from runtime.bookmarks import RESTORED
 from runtime.ports import Line, Place, PositionLost, Reader, Record, Unavailable
 from runtime.role import Background
 from runtime.shell import Shell
 from runtime.unit import Unit
 
-RESTORED = "restored"
-"""The index entry that marks a ledger which took events in from its topics."""
+__all__ = ["RESTORED", "Restore"]
 
 RETRY_S = 0.5
 POLL_S = 1.0

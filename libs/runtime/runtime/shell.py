@@ -13,6 +13,7 @@ import structlog
 from events.envelope import Envelope
 from runtime import books, metrics, parking
 from runtime.bell import Bell
+from runtime.bookmarks import Bookmarks
 from runtime.ports import Broker, Clock, Conflict, Ledger, Place, Transaction, Unavailable
 from runtime.relay import Relay
 from runtime.settings import Settings
@@ -58,7 +59,6 @@ class Shell:
         own = [*kinds, self.parking, books.kind_of(service)] if self.parking is not None else kinds
         self.kinds: Mapping[str, Kind[Any, Any]] = {kind.name: kind for kind in own}
         self.log = structlog.get_logger(service=service)
-        self.relay = Relay(ledger, broker.producer, self.log, clock)
         self.reindex = reindex
         self.time_bell = Bell()
         self.earliest_due: datetime | None = None
@@ -67,6 +67,8 @@ class Shell:
         self.moved = asyncio.Condition()
         self.opened = asyncio.Event()
         self.opened.set()
+        bookmarks = Bookmarks(service, ledger, broker.producer, clock=clock, log=self.log, is_whole=self.opened.is_set)
+        self.relay = Relay(ledger, broker.producer, self.log, clock, bookmarks)
         self._project = project
 
     async def do(self, work: Work[T], *, wait: bool = True) -> T:

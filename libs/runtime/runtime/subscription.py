@@ -3,7 +3,7 @@
     poll -> [positions CAS, known versions] -> react -> commit -> (outputs acknowledged) -> group offset
 
 It resumes from the ledger's positions, never from the group's, and never resets by itself: a position that does
-not fit its topic stops it with words that say what to do. A batch that fails is tried record by record; a record
+not fit its topic stops it with words that say what to do. After a restore it goes on from its last note (`bookmarks.py`). A batch that fails is tried record by record; a record
 that fails three times is parked with everything behind it in its stream.
 """
 
@@ -13,12 +13,12 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from events.envelope import MalformedEvent, UnknownEvent, place_of
-from runtime import metrics, parked, traces
+from runtime import bookmarks, metrics, parked, traces
 from runtime.bell import Bell
+from runtime.bookmarks import DOUBTED, READERS, RESTORED, doubt_key
 from runtime.parking import Park, Resume
 from runtime.ports import Conflict, Fenced, Place, PositionLost, Reader, Record, Unavailable
 from runtime.records import Received, decode_record
-from runtime.restore import RESTORED
 from runtime.role import Background
 from runtime.shell import Shell
 from runtime.unit import Unit
@@ -45,14 +45,29 @@ class _Sorted:
     poison: list[tuple[Record, str, str]] = field(default_factory=list)
 
 
+class Replaced(Exception):
+    """The ledger is not the one that this process has written to: a fresh process must read what it lacks."""
+
+
+async def nothing(_unit: Unit, _batch: Sequence[Received]) -> None:
+    """For readers that believe nothing but what they decided."""
+
+
 class Deciding:
     """One member of the reader's group: `react(unit, batch)` decides; positions, duplicates and failures are ours."""
 
-    def __init__(self, shell: Shell, *, reader: str, topics: Sequence[str], react: React) -> None:
+    def __init__(
+        self, shell: Shell, *, reader: str, topics: Sequence[str], react: React, believe: React = nothing
+    ) -> None:
+        """`believe` takes in what was decided on before a restore: what others said, where own events do not tell it."""
         self._shell = shell
         self._name = reader
         self._topics = list(topics)
         self._react = react
+        self._believe = believe
+        self._doubted: dict[Place, int] = {}
+        self._reached: dict[Place, int] = {}
+        self._moved_at = ""
         self._next: dict[Place, int] = {}
         self._stored_places: set[Place] = set()
         self._outputs: dict[Place, int] = {}
@@ -91,8 +106,9 @@ class Deciding:
     # -- assignment (the broker's port calls these before reading goes on)
 
     async def assigned(self, places: Sequence[Place]) -> Mapping[Place, int]:
-        """Where to go on: from the ledger. After a restore a reader refuses until a person has said where."""
+        """Where to go on: from the ledger; after a restore from the last note, and without one a person must say where."""
         await self._shell.opened.wait()
+        await self._go_on_from_note()
         stored = await self._stored()
         begins = await self._shell.broker.begin_offsets(self._topics)
         ends = await self._shell.broker.end_offsets(self._topics)
@@ -100,7 +116,9 @@ class Deciding:
             raise PositionLost(self._help("this ledger was restored, and its positions are older than its events"))
         for place in places:
             self._next[place] = self._checked(place, stored, begins, ends)
-        self._stored_places |= stored.keys()
+        self._refuse_replaced(stored, places)
+        self._stored_places = set(stored)
+        self._doubted = await bookmarks.doubted(self._shell.ledger, self._name)
         self._inherited.update({place: self._next[place] for place in places if place in stored})
         self._waits = None
         await self._shell.advanced(self._name, {place: self._next[place] for place in places})
@@ -130,10 +148,45 @@ class Deciding:
 
     def _help(self, what: str) -> str:
         return (
-            f"{self._name} does not go on: {what}. Was a topic re-created, or a backup put back? To go on from the "
-            f"present end of its topics without deciding anything again: python -m runtime.positions "
-            f"{self._name} end; to decide everything again: … begin"
+            f"{self._name} does not go on: {what}. Was a topic re-created, or a backup put back? A topic that was: python -m "
+            f"runtime.republish <topic>. To go on from the present end of its topics without deciding anything again: "
+            f"python -m runtime.positions {self._name} end; to decide everything again: … begin"
         )
+
+    async def _go_on_from_note(self) -> None:
+        """Take the last note back, once after each restore; several replicas may try, and one does."""
+        while await self._restored():
+            note = await bookmarks.published(self._shell.broker, self._shell.service, self._name)
+            if note is None:
+                return
+            try:
+                await bookmarks.resume(
+                    self._shell.ledger,
+                    self._shell.broker,
+                    self._name,
+                    self._topics,
+                    note,
+                    self._take_as_known,
+                    self._shell.clock.now(),
+                )
+            except Fenced:
+                continue
+            except PositionLost as lost:
+                raise PositionLost(self._help(str(lost))) from None
+            self._shell.log.warning("reader.resumed", reader=self._name, places=len(note.positions))
+
+    async def _take_as_known(self, batch: Sequence[Received]) -> None:
+        if batch:
+            await self._shell.run(lambda unit: self._believe(unit, batch))
+
+    def _refuse_replaced(self, stored: Mapping[Place, int], places: Sequence[Place]) -> None:
+        """Raises Replaced, which ends the process: at its next start it takes in what this ledger lacks."""
+        for place in places:
+            if stored.get(place, 0) < self._reached.get(place, 0):
+                raise Replaced(
+                    f"{self._name} committed {self._reached[place]} in {place[0]}/{place[1]}, and its ledger says "
+                    f"{stored.get(place)}: another one, or an older one, was put in its place"
+                )
 
     async def _stored(self) -> Mapping[Place, int]:
         return await self._shell.ledger.positions(self._name)
@@ -142,7 +195,14 @@ class Deciding:
         """Events were taken in from topics since a person last said where this reader goes on."""
         async with self._shell.ledger.begin() as tx:
             marks = await tx.index_get(RESTORED, [RESTORED, self._name])
-        return marks.get(RESTORED, "") > marks.get(self._name, "")
+            moved_at = marks.get(self._name, "")
+            is_restored = marks.get(RESTORED, "") > moved_at
+            if moved_at > self._moved_at:  # somebody said where to go on: what was reached before is no measure
+                self._moved_at = moved_at
+                self._reached.clear()
+            if not is_restored and not await tx.index_get(READERS, [self._name]):
+                await tx.index_put(READERS, {self._name: ""})
+        return is_restored
 
     # -- reading
 
@@ -229,11 +289,16 @@ class Deciding:
         for record, stream, error in batch.poison:
             await unit.tx.park(self._name, stream, record.place, record.offset, record.value or b"", error)
             await self._say(unit, Park(self._name, stream, error, unit.at))
+        unit.recalls = any(record.offset < self._doubted.get(record.place, 0) for record in records)
         with traces.batch(self._name, batch.fresh) as traced:
             if traced:
                 await self._react(unit, traced)
         await unit.tx.note_seen(self._name, batch.versions)
+        unit.put(DOUBTED, {doubt_key(self._name, place): None for place in self._no_more_doubted(batch.ends)})
         return batch
+
+    def _no_more_doubted(self, ends: Mapping[Place, int]) -> list[Place]:
+        return [place for place, end in ends.items() if place in self._doubted and end >= self._doubted[place]]
 
     def _known(self, place: Place) -> int | None:
         """What the ledger holds for this place: nothing before the first batch."""
@@ -242,7 +307,10 @@ class Deciding:
     async def _moved(self, ends: Mapping[Place, int]) -> None:
         """These positions are committed."""
         self._next.update(ends)
+        self._reached.update(ends)
         self._outputs.update(ends)
+        for place in self._no_more_doubted(ends):
+            del self._doubted[place]
         self._moves.ring()
         for place in ends:
             self._gaps.pop(place, None)

@@ -6,6 +6,7 @@ Streams are locked in sorted order per `load`; a second `load` may take more (a 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -67,6 +68,9 @@ class Unit:
         self._postponed: dict[str, datetime] = {}
         self._touched: set[str] = set()
         self.earliest_due: datetime | None = None
+        self.recalls = False
+        """What is read now may have been decided before this ledger was restored: a stream that knows its cause passes it over."""
+        self._causes: dict[str, set[str | None]] = {}
 
     # -- streams
 
@@ -82,6 +86,8 @@ class Unit:
         self._heads[stream] = head
         self._kinds[stream] = kind
         self._states[stream] = await self._state(kind, head)
+        if self.recalls and head.version:
+            self._causes[stream] = _causes(await self.tx.history(stream))
 
     async def peek(self, kind: Kind[S, C], ids: Iterable[int | str]) -> dict[str, Known[S]]:
         """States of streams of ours without locking them, by stream; what this unit has loaded is as it stands here."""
@@ -110,6 +116,8 @@ class Unit:
     def decide(self, kind: Kind[S, C], number: int | str, command: C, cause: Cause = NO_CAUSE) -> Outcome:
         """Give a command to a loaded stream. Its events (none: nothing to change) are part of this unit from now on."""
         stream = kind.stream(number)
+        if cause.event_id is not None and cause.event_id in self._causes.get(stream, ()):
+            return []
         outcome = kind.decider.decide(self._states[stream], command)
         if isinstance(outcome, Refusal):
             return outcome
@@ -234,6 +242,15 @@ class Unit:
         if due_at is not None:
             self.earliest_due = min(due_at, self.earliest_due or due_at)
         return replace(head, state=kind.codec.dump(state), state_rev=kind.state_rev, due_at=due_at)
+
+
+def _causes(lines: Sequence[Line]) -> set[str | None]:
+    """What led to these; what only newer code can read has no say."""
+    causes: set[str | None] = set()
+    for line in lines:
+        with suppress(UnknownEvent):
+            causes.add(decode(line.body).causation if line.body is not None else None)
+    return causes
 
 
 def _events(lines: Sequence[Line]) -> list[Event]:

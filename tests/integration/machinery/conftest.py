@@ -114,7 +114,7 @@ class RealWorld:
 
     async def _make_topics(self) -> None:
         broker = await self.broker()
-        await broker.create([topic for topic in TOPICS if topic.name in {echo.HEARD, echo.HEARD_LATER, echo.SAID}])
+        await broker.create([topic for topic in TOPICS if topic.name in echo.TOPICS])
 
     async def ledger(self) -> Ledger:
         if not self._bases:

@@ -14,6 +14,7 @@ from events.envelope import Envelope, encode
 from events.escalator import EscalationEnded, EscalationHalted
 from events.ingest import AlertCommented
 from events.shared import Actor
+from events.topics import POSITIONS
 from runtime.gate import GatePassed, GateTimedOut
 from runtime.ports import Message
 from runtime.records import Received
@@ -24,6 +25,9 @@ from runtime.unit import Cause, Unit
 HEARD, SAID = "alerts.v1", "escalations.v1"
 HEARD_LATER = "actions.v1"
 """What a newer version of the toy service hears as well."""
+NOTED = POSITIONS["escalator"]
+"""Where it notes its readers' positions, in tests that let it."""
+TOPICS = frozenset({HEARD, HEARD_LATER, SAID, NOTED.name})
 LATER = timedelta(seconds=1)
 
 

@@ -45,7 +45,9 @@ def _line(message: Message, version: int) -> Line:
 
 async def again(bench: Bench, author: Ledger, reader: Ledger, topics: Sequence[str] = TOPICS) -> Republished:
     follower = Follower(READER, reader, frozenset([echo.HEARD]))
-    return await republish({"ingest": author, "escalator": reader}, [follower], await bench.world.broker(), topics)
+    return await republish(
+        {"ingest": author, "escalator": reader}, [follower], await bench.world.broker(), datetime.now(UTC), topics
+    )
 
 
 async def test_after_the_loss_of_a_broker_all_is_there_again_and_what_was_not_decided_is_decided_once(
@@ -119,9 +121,9 @@ async def test_signals_begin_anew_only_where_somebody_has_read_further_than_they
     await broker.create([SIGNALS])  # type: ignore[attr-defined]
     await bench.publish([Message(SIGNALS.name, "source-1", b"{}")])
     with pytest.raises(Refused, match="nothing shows"):
-        await republish({"ingest": follower.ledger}, [follower], broker, [SIGNALS.name])
+        await republish({"ingest": follower.ledger}, [follower], broker, datetime.now(UTC), [SIGNALS.name])
     [place] = [place for place, end in (await broker.end_offsets([SIGNALS.name])).items() if end]
     async with follower.ledger.begin() as tx:
         await tx.advance(follower.reader, {place: (None, 5)})
-    done = await republish({"ingest": follower.ledger}, [follower], broker, [SIGNALS.name])
+    done = await republish({"ingest": follower.ledger}, [follower], broker, datetime.now(UTC), [SIGNALS.name])
     assert done.positions == {"ingest.worker": {place: 0}}
