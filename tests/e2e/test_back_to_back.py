@@ -25,8 +25,8 @@ def test_a_hundred_new_people_are_each_paged_without_a_pause_after_they_are_made
         """Subjects by address, once everybody has a mail; the sink is asked once, not once for each."""
         subjects: dict[str, list[str]] = {}
         for mail in suite.mail_sink.get("/api/messages", params={"limit": 1000}).json():
-            for address in mail["to"]:
-                subjects.setdefault(address, []).append(mail["subject"])
+            for recipient in mail["to"]:
+                subjects.setdefault(recipient, []).append(mail["subject"])
         return subjects if all(address(number) in subjects for number in range(PEOPLE)) else {}
 
     def address(number: int) -> str:
