@@ -6,8 +6,8 @@ that ends before what was published to it.
 """
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 from events.envelope import Envelope, MalformedEvent, UnknownEvent, decode, place_of
 from runtime.bookmarks import RESTORED
@@ -63,12 +63,14 @@ class Restore:
         begins = await self._shell.broker.begin_offsets(self._topics)
         _refuse_shorter(known, ends)
         missing = {place: end for place, end in ends.items() if max(known.get(place, 0), begins.get(place, 0)) < end}
-        if missing:
-            await self._read(missing, known)
+        for quiet in (True, False):  # what is configured first: the rest is understood by it
+            some = {place: end for place, end in missing.items() if (place[0] in _quiet(ends)) is quiet}
+            if some:
+                await self._read(some, known)
         await self._shell.ledger.note_published(ends)
 
     async def _read(self, ends: Mapping[Place, int], known: Mapping[Place, int]) -> None:
-        reader = self._shell.broker.tail(self._topics)
+        reader = self._shell.broker.tail(sorted({topic for topic, _ in ends}))
         await reader.start()
         try:
             taken = await self._take_all(reader, dict(ends), known)
@@ -119,6 +121,12 @@ class Restore:
         envelopes = [envelope for line in lines if (envelope := _envelope(line)) is not None]
         await self._shell.reindex(unit, envelopes)
         await self._shell.project(unit.tx, envelopes)
+
+
+def _quiet(places: Iterable[Place]) -> set[str]:
+    """Topics with one partition hold what is configured, and cells."""
+    counts = Counter(topic for topic, _ in places)
+    return {topic for topic, partitions in counts.items() if partitions == 1}
 
 
 def _refuse_shorter(known: Mapping[Place, int], ends: Mapping[Place, int]) -> None:

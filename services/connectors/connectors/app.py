@@ -37,6 +37,7 @@ from events.topics import (
     Topic,
 )
 from runtime.access import Access, Door
+from runtime.audit import Audit
 from runtime.broker_kafka import of_process
 from runtime.clock import SystemClock
 from runtime.deliveries import Deliveries
@@ -112,7 +113,7 @@ def worker_parts(shell: Shell, outside: Outside | None = None, post: Post | None
         Tail(shell, others),
         out,
         *([Closing(mail)] if isinstance(mail, SmtpSender) else []),
-        Deciding(shell, reader=READER, topics=TOPICS, react=worker.react),
+        Deciding(shell, reader=READER, topics=TOPICS, react=worker.react, believe=worker.believe),
         Ticks(shell, tick, Gate(shell, READER, (ALERTS.name,))),
         Deliveries(shell, sending),
     )
@@ -127,7 +128,7 @@ def _policy_name(others: Others) -> Callable[[int], str]:
 
 
 def worker_role(shell: Shell) -> Role:
-    return Role(WORKER, worker_parts(shell))
+    return Role(WORKER, [*worker_parts(shell), Audit(shell)])
 
 
 def web_role(shell: Shell, outside: Outside | None = None) -> Role:

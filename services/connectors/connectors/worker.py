@@ -49,6 +49,14 @@ class Worker:
             _decide(unit, alert, received, [wish.command(next(fresh), unit.at, self.minute) for wish in some])
         keep_dossiers(unit, (one for alert, one in known.items() if one != before[alert]))
 
+    async def believe(self, unit: Unit, batch: Sequence[Received]) -> None:
+        """After a restore: what was decided on before it is known again, and no action runs for it."""
+        mine = [(alert, received) for received in batch if (alert := alert_of(received.envelope.event)) is not None]
+        known = await read_dossiers(unit, {alert for alert, _ in mine})
+        for alert, received in mine:
+            known[alert], _ = taken_in(known[alert], received.envelope, (), self.policy_name)
+        keep_dossiers(unit, known.values())
+
 
 def _decide(unit: Unit, alert: int, received: Received, wishes: Sequence[Queue | Plan | Skip]) -> None:
     cause = Cause.of(received.envelope)

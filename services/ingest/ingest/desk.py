@@ -12,7 +12,7 @@ from events.core import Event
 from events.ingest import AlertCreated, PriorityRule, SourceChanged
 from events.shared import Actor, Image, Link, Priority
 from events.topics import VAULTS
-from ingest import alerts, domain, intake, sources
+from ingest import alerts, domain, intake, restoring, sources
 from ingest.keys import digest
 from ingest.policies import Policies
 from ingest.shapes import ManualAlertBody, SourceBody
@@ -255,6 +255,7 @@ class SourceDesk:
 async def reindex(unit: Unit, restored: Sequence[Any]) -> None:
     """Restore all indexes of ingest from events that were taken in from its topics."""
     await alerts.reindex(unit, restored)
+    await restoring.reindex(unit, restored)
     numbers = {envelope.event.source for envelope in restored if envelope.stream.startswith("source-")}
     await unit.load(SOURCE, numbers)
     for number in numbers:

@@ -89,11 +89,15 @@ def nothing_open(event: ToolEvent) -> str:
 
 def group_of(mode: str, source: int, event: ToolEvent) -> str | None:
     """Where the mode's last alert is looked up; None where the mode opens one for each event."""
+    return group_by(mode, source, event.summary)
+
+
+def group_by(mode: str, source: int, summary: str) -> str | None:
     match mode:
         case Grouping.OPEN | Grouping.PENDING:
             return f"{source}/*"
         case Grouping.SUBJECT:
-            return f"{source}/{hashlib.sha256(event.summary.strip().casefold().encode()).hexdigest()}"
+            return f"{source}/{hashlib.sha256(summary.strip().casefold().encode()).hexdigest()}"
         case _:
             return None
 

@@ -12,9 +12,10 @@ from datetime import datetime
 
 from events.core import Refusal
 from events.ingest import DropReason, SignalReceived, SourceChanged
+from events.machinery import SYNTHETIC
 from events.shared import Actor
 from events.topics import ACTIONS, CONFIGURATION, NOTIFICATIONS, SIGNALS
-from ingest import alerts, domain, intake, machinery, sources
+from ingest import alerts, domain, intake, machinery, sources, synthetic
 from ingest.canonical import Asked, EventType, Parsed, Rejected, ToolEvent
 from ingest.integrations import PARSERS
 from ingest.integrations.payloads import decoded
@@ -29,7 +30,9 @@ from runtime.unit import Cause, Unit
 
 TOPICS = (SIGNALS.name, NOTIFICATIONS.name, ACTIONS.name, *(topic.name for topic in CONFIGURATION.values()))
 LAST = "last"
+"""Index: a group -> the newest alert of it."""
 SENDER = "sender"
+"""Index: `<source>/<signal>` -> the signal, of those that must not be decided on a second time."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,8 @@ class Worker:
     async def react(self, unit: Unit, batch: Sequence[Received]) -> None:
         """One batch of what tools, people and alert actions said."""
         heard = await self._hear(unit, batch)
+        if unit.recalls:
+            heard = await _unanswered(unit, heard)
         await self._know_policies(heard, batch)
         answers = self._answers(unit, batch)
         rules = Rules(self._policies, await self._silencing(heard), self._minute_s)
@@ -132,6 +137,8 @@ class Worker:
 
 def _heard(signal: SignalReceived, cause: Cause, state: sources.State) -> Heard:
     source = state.source if isinstance(state, sources.Present) else None
+    if signal.source == SYNTHETIC:
+        source = synthetic.source()
     return Heard(signal, cause, source, _parse(signal, source) if source else ())
 
 
@@ -272,7 +279,8 @@ class Book:
         alert = self._alerts.pop(0) if self._alerts else (await self._unit.draw("alert"))[0]
         policy = self._policies.choose(source.policy, event.routing_key)
         moment = intake.Moment(one.signal.signal, one.signal.at, self._unit.at, self._minute_s)
-        alerts.begin(self._unit, intake.opened(alert, source, event, policy, moment), one.cause)
+        created = intake.opened(alert, source, event, policy, moment)
+        alerts.begin(self._unit, synthetic.for_nobody(created) if source.source == SYNTHETIC else created, one.cause)
         key, group = _open_key(one, event), _group(one, event)
         if key is not None:
             self._open[key] = alert
@@ -340,9 +348,19 @@ class Book:
         assert not isinstance(outcome, Refusal), "an intake refuses nothing"
 
 
+async def _unanswered(unit: Unit, heard: Sequence[Heard]) -> list[Heard]:
+    """After a restore: those of which no event of ours tells yet (`restoring.py` remembers every signal that one names)."""
+    told = await unit.index(SENDER, {_sender(one) for one in heard})
+    return [one for one in heard if _sender(one) not in told]
+
+
 def _sender(one: Heard) -> str:
+    return sender_key(one.signal.source, one.signal.signal)
+
+
+def sender_key(source: int, signal: str) -> str:
     """The signal's id is derived from the sender's own, and fits an index whatever that one is."""
-    return f"{one.signal.source}/{one.signal.signal}"
+    return f"{source}/{signal}"
 
 
 def _open_key(one: Heard, event: ToolEvent) -> str | None:

@@ -6,19 +6,8 @@ from datetime import timedelta
 from fastapi import FastAPI
 
 from channels.smtp import SmtpSender
-from events.topics import (
-    ACCOUNTS,
-    ALERTS,
-    ESCALATIONS,
-    INCIDENTS,
-    NOTIFICATIONS,
-    ONCALL,
-    PEOPLE,
-    REACH,
-    VAULTS,
-    Topic,
-)
-from notifier import api, me, notices, pages, preferences
+from events.topics import ACCOUNTS, ALERTS, ESCALATIONS, INCIDENTS, NOTIFICATIONS, ONCALL, PEOPLE, REACH, VAULTS, Topic
+from notifier import api, audit, me, notices, pages, preferences
 from notifier.answers import Answers
 from notifier.bulletins import Announcer
 from notifier.contacts import Contacts
@@ -31,6 +20,7 @@ from notifier.restoring import reindex
 from notifier.streams import KINDS
 from notifier.worker import READER, TOPICS, Worker
 from runtime.access import Access, Door
+from runtime.audit import Audit
 from runtime.broker_kafka import of_process
 from runtime.clock import SystemClock
 from runtime.deliveries import Deliveries
@@ -122,14 +112,14 @@ def worker_parts(shell: Shell, post: Post | None = None) -> Sequence[Part]:
         Wakes(shell),
         tail,
         *([Closing(out)] if isinstance(out, SmtpSender) else []),
-        Deciding(shell, reader=READER, topics=TOPICS, react=worker.react),
+        Deciding(shell, reader=READER, topics=TOPICS, react=worker.react, believe=worker.believe),
         Ticks(shell, worker.tick, gate),
         Deliveries(shell, ByChannel({"email": mailer, notices.CHANNEL: noticer}), gate),
     )
 
 
 def worker_role(shell: Shell) -> Role:
-    return Role("notifier.worker", worker_parts(shell))
+    return Role("notifier.worker", [*worker_parts(shell), Audit(shell, audit.LAWS)])
 
 
 def web_role(shell: Shell, post: Post | None = None) -> Role:

@@ -147,6 +147,13 @@ class Notices:
                 _passed_on(unit, event)
 
 
+def know_plans(unit: Unit, batch: Sequence[Received]) -> None:
+    """After a restore: what was planned before it; who was reminded of it is told by our own events."""
+    for received in batch:
+        if isinstance(received.envelope.event, ShiftsPlanned | ScheduleDeleted):
+            unit.put(PLANS, {str(_schedule(received)): duties.dump(_plan(received.envelope.event))})
+
+
 # -- what was told already
 
 

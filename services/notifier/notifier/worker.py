@@ -88,6 +88,17 @@ class Worker:
         keep_dossiers(unit, (one for alert, one in known.items() if one != before[alert]))
         await self._notices.hear(unit, batch, before, known)
 
+    async def believe(self, unit: Unit, batch: Sequence[Received]) -> None:
+        """After a restore: what was decided on before it is known again, and told to nobody."""
+        known = await open_dossiers(unit, _alerts(batch))
+        before = dict(known)
+        for received in batch:
+            event = received.envelope.event
+            if isinstance(event, AlertEvent):
+                known[event.alert] = follow(known[event.alert], event, received.envelope.version)
+        keep_dossiers(unit, (one for alert, one in known.items() if one != before[alert]))
+        notices.know_plans(unit, batch)
+
     async def _meet(self, unit: Unit, batch: Sequence[Received]) -> None:
         newcomers: dict[int, Newcomer] = {}
         for received in batch:
