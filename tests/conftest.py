@@ -17,7 +17,11 @@ from tests.backend import Backend, make_backend
 
 ROLES = ("tests/e2e/test_faults.py", "tests/e2e/test_processes.py", "tests/e2e/test_trace.py")
 """Files that share the suite with a process for each role; the other journeys share another one."""
-ONE_BY_ONE = ("tests/integration/machinery/test_mutants.py", "tests/simulation/test_nights.py")
+ONE_BY_ONE = (
+    "tests/integration/machinery/test_mutants.py",
+    "tests/simulation/test_nights.py",
+    "tests/simulation/test_random_nights.py",
+)
 LONG_FIRST = ("tests/e2e with a process for each role", "tests/e2e", *ONE_BY_ONE)
 
 

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from random import Random
 from typing import Any, ClassVar, TypeVar
 
@@ -59,6 +60,7 @@ PASSWORDS = Passwords()  # hashing is dear on purpose, and nobody signs in at ni
 
 START = datetime(2026, 3, 1, 1, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+DESKS: Mapping[str, Any] = {"accounts": accounts.app, "ingest": ingest.app, "escalator": escalator.app}
 STORY_TOPICS = ("alerts.v1", "escalations.v1", "notifications.v1")
 
 
@@ -71,7 +73,8 @@ def in_virtual_time(story: Callable[[], Coroutine[Any, Any, T]]) -> T:
         left = asyncio.all_tasks(loop)
         for task in left:
             task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        if left:
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.close()
 
 
@@ -138,8 +141,7 @@ class Town:
 
     def __init__(self, seed: int = 0, **settings: Any) -> None:
         self.random = Random(seed)
-        key = base64.b64encode(bytes(32)).decode()
-        self.settings = Settings(people_keys=f"k1:{key}", vault_keys=f"k1:{key}", **settings)
+        self.settings = _settings(**settings)
         self.clock = LoopClock(START)
         self.faults = Faults(random=Random(seed + 1))
         self.cluster = MemoryCluster(faults=self.faults, start=START)
@@ -154,17 +156,20 @@ class Town:
     # -- running
 
     async def start(self) -> None:
-        for service, app in (("accounts", accounts.app), ("ingest", ingest.app), ("escalator", escalator.app)):
-            self.desks[service] = self._shell(app, service)
-            own = {topic if isinstance(topic, str) else topic.name for topic in _own_topics(app)}
-            desk = self.desks[service]
-            for part in (desk.relay, Restore(desk, sorted(own)), Wakes(desk)):
-                await part.start()
+        for service in DESKS:
+            await self.open_desk(service)
         self._edge = ingest.app.gateway_role(self.desks["ingest"], self.settings, self.clock)
         await self._edge.start()
         for service, app in self.workers.items():
             self.nodes[service] = Node(self._worker(app, service))
             await self.nodes[service].start()
+
+    async def open_desk(self, service: str) -> None:
+        """Where people's wishes are written down; a new one where its base was replaced."""
+        desk = self.desks[service] = self._shell(DESKS[service], service)
+        own = {topic if isinstance(topic, str) else topic.name for topic in _own_topics(DESKS[service])}
+        for part in (desk.relay, Restore(desk, sorted(own)), Wakes(desk)):
+            await part.start()
 
     async def stop(self) -> None:
         for node in self.nodes.values():
@@ -305,6 +310,13 @@ class Town:
         while not is_so():
             assert self.clock.now() < until, "it did not happen"
             await asyncio.sleep(1)
+
+
+@cache
+def _settings(**more: Any) -> Settings:
+    """Reading the environment and the system's certificates is dear, and a night has none of its own."""
+    key = base64.b64encode(bytes(32)).decode()
+    return Settings(people_keys=f"k1:{key}", vault_keys=f"k1:{key}", **more)
 
 
 def _own_topics(app: Any) -> Sequence[Any]:
