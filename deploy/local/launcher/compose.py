@@ -86,6 +86,7 @@ def settings() -> dict[str, str]:
         "REPLICA": "0",
         "PAGES_DIR": PAGES,
         "SMTP_URL": "${SMTP_URL:-smtp://mail:1025}",
+        "SYNTHETIC_URL": f"http://{container_of('ingest.gateway')}:{HTTP_PORT}",
     } | {name: secret(name) for name in SECRETS if name != "POSTGRES_PASSWORD"}
     own = [name.upper() for name in Settings.model_fields if name != "upstreams"]
     return {name: decided.get(name, f"${{{name}:-}}") for name in own}

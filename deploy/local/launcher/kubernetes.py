@@ -49,7 +49,7 @@ NEEDS: Final[Mapping[str, frozenset[Need]]] = {
     ROUTER: frozenset({Need.ROLES}),
     GATEWAY: frozenset({Need.KAFKA}),
     "ingest.worker": _DECIDES,
-    "ingest.web": _DECIDES,
+    "ingest.web": _DECIDES | {Need.TOOLS},
     "escalator.worker": _DECIDES,
     "escalator.web": _DECIDES,
     "notifier.worker": _DECIDES | {Need.MAIL},
@@ -72,7 +72,11 @@ SECRETS_FOR: Final[Mapping[Need, tuple[tuple[str, bool], ...]]] = {
     Need.MAIL: (("SMTP_URL", True),),
 }
 KEYS: Final = (("SECRET_KEY", True), ("VAULT_KEYS", True), ("PEOPLE_KEYS", True))
-FIRST_ADMIN: Final = (("FIRST_ADMIN_EMAIL", False), ("FIRST_ADMIN_PASSWORD", False), ("FIRST_ADMIN_KEY", False))
+OF_ONE_ROLE: Final[Mapping[str, tuple[tuple[str, bool], ...]]] = {
+    GATEWAY: (("SECRET_KEY", True),),  # it knows the suite's own events by it
+    "ingest.web": (("DEADMAN_URL", False),),
+    "accounts.web": (("FIRST_ADMIN_EMAIL", False), ("FIRST_ADMIN_PASSWORD", False), ("FIRST_ADMIN_KEY", False)),
+}
 
 # Decided by where a process runs; each pod's `REPLICA` and the router's `UPSTREAMS` are written beside it.
 DECIDED: Final[Mapping[str, str]] = {
@@ -81,6 +85,7 @@ DECIDED: Final[Mapping[str, str]] = {
     "OPS_HOST": "0.0.0.0",  # noqa: S104 -- behind the network policies
     "OPS_PORT": str(OPS_PORT),
     "PAGES_DIR": PAGES,
+    "SYNTHETIC_URL": f"http://{container_of(GATEWAY)}:{HTTP_PORT}",
     "KAFKA_BOOTSTRAP": "kafka-bootstrap.kafka.svc:9092",
     "PUBLIC_URL": "https://alarum.example.org",
 }
@@ -151,7 +156,9 @@ class Step:
 
 
 def pods() -> list[Pods]:
-    """The router, then every role that an installed service offers."""
+    """The router, then every role that an installed service offers. Raises LookupError when nobody said what one needs."""
+    if unknown := known_roles().keys() - NEEDS.keys():
+        raise LookupError(f"say in launcher.kubernetes.NEEDS what {', '.join(sorted(unknown))} needs")
     facts = {name: _loaded(name) for name in sorted(known_roles())}
     router = Pods(
         ROUTER, ROUTER, NEEDS[ROUTER], False, True, SCALES[ROUTER], (), environment={"UPSTREAMS": upstreams()}
@@ -182,7 +189,7 @@ def _secrets(role: str) -> tuple[tuple[str, bool], ...]:
     needs = NEEDS[role]
     found = [pair for need in Need if need in needs for pair in SECRETS_FOR.get(need, ())]
     keys = KEYS if Need.POSTGRES in needs else ()
-    return (*found, *keys, *(FIRST_ADMIN if role.startswith("accounts.") else ()))
+    return (*found, *keys, *OF_ONE_ROLE.get(role, ()))
 
 
 def steps() -> list[Step]:
@@ -191,7 +198,7 @@ def steps() -> list[Step]:
 
 def secret_names() -> frozenset[str]:
     """Every setting that comes from the secret."""
-    return frozenset(name for pairs in (*SECRETS_FOR.values(), KEYS, FIRST_ADMIN) for name, _ in pairs)
+    return frozenset(name for pairs in (*SECRETS_FOR.values(), KEYS, *OF_ONE_ROLE.values()) for name, _ in pairs)
 
 
 def settings() -> list[tuple[str, str, str]]:

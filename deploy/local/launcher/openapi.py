@@ -61,6 +61,7 @@ TAGS: Final = (
     (r"/api/incident-templates", ("Incident Templates",)),
     (r"/api/maintenance-windows", ("Maintenance Windows",)),
     (r"/api/status-pages", ("Status Pages",)),
+    (r"/api/audit", ("Audit",)),
     (r"/api/events", ("Events",)),
     (r"/api/v1/events", ("Events",)),
     (r"/v2/enqueue", ("Events",)),

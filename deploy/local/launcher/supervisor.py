@@ -141,6 +141,7 @@ class Supervisor:
             "DATABASE_URL": self._database_url(),
             "PUBLIC_URL": self.suite.url,
             "PAGES_DIR": str(self.suite.data_dir / "pages"),
+            "SYNTHETIC_URL": f"http://{_reached(self.suite.host)}:{self.suite.port}",
             "PRIVATE_TARGETS": "127.0.0.0/8,::1/128",
             "SMTP_URL": smtp_url,
             "REPLICA": "0",
@@ -222,6 +223,11 @@ async def _together(*steps: Coroutine[Any, Any, None]) -> None:
                 group.create_task(step)
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from None
+
+
+def _reached(host: str) -> str:
+    """Where this machine finds what listens there."""
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
 
 
 def _run_program(program: tuple[str, ...], environment: Mapping[str, str]) -> subprocess.CompletedProcess[bytes]:

@@ -18,6 +18,7 @@ from accounts.teams import Teams
 from accounts.throttle import Throttle
 from events.topics import ACCOUNTS, PEOPLE, VAULTS
 from runtime.access import Access, Door
+from runtime.audit import Audit
 from runtime.broker_kafka import of_process
 from runtime.clock import SystemClock
 from runtime.edge import install_refusals
@@ -67,7 +68,14 @@ def web_role(shell: Shell, passwords: Passwords | None = None) -> Role:
     people, apikeys = People(shell, keys, passwords), Apikeys(shell)
     desk = Desk(people, Teams(shell), apikeys, shell.settings.public_url)
     first = FirstAdmin(shell, Wanted.from_settings(shell.settings), people, apikeys, passwords)
-    parts: Sequence[Part] = (shell.relay, Restore(shell, [topic.name for topic in OWN]), Wakes(shell), tail, first)
+    parts: Sequence[Part] = (
+        shell.relay,
+        Restore(shell, [topic.name for topic in OWN]),
+        Wakes(shell),
+        tail,
+        first,
+        Audit(shell),
+    )
     sign_in = SignIn(shell, people, Throttle())
     return Role("accounts.web", parts, http_app(shell.settings, desk, sign_in, access, tail))
 

@@ -19,6 +19,7 @@ from escalator.streams import KINDS
 from escalator.worker import Worker
 from events.topics import ACCOUNTS, ALERTS, ESCALATIONS, ONCALL, PEOPLE, SOURCES, Topic
 from runtime.access import Access, Door
+from runtime.audit import Audit
 from runtime.broker_kafka import of_process
 from runtime.clock import SystemClock
 from runtime.edge import install_refusals
@@ -89,7 +90,7 @@ def worker_parts(shell: Shell) -> Sequence[Part]:
 
 
 def worker_role(shell: Shell) -> Role:
-    return Role(WORKER, worker_parts(shell))
+    return Role(WORKER, [*worker_parts(shell), Audit(shell)])
 
 
 def web_role(shell: Shell) -> Role:

@@ -55,12 +55,13 @@ async def reindex(unit: Unit, restored: Sequence[Envelope]) -> None:
     }
     await unit.load(ALERT, changed)
     states = [unit.state(ALERT, alert) for alert in changed]
-    opened = {key: str(state.alert) for state in states if isinstance(state, domain.Pending) and (key := _key(state))}
-    over = {key: str(state.alert) for state in states if isinstance(state, domain.Resolved) and (key := _key(state))}
+    opened = {key: str(state.alert) for state in states if isinstance(state, domain.Pending) and (key := key_of(state))}
+    over = {key: str(state.alert) for state in states if isinstance(state, domain.Resolved) and (key := key_of(state))}
     held = await unit.index(OPEN, over)
     unit.put(OPEN, {key: None for key, alert in over.items() if held.get(key) == alert})
     unit.put(OPEN, opened)
 
 
-def _key(state: domain.Pending | domain.Resolved) -> str | None:
+def key_of(state: domain.Pending | domain.Resolved) -> str | None:
+    """Under what the index holds it while it is open; None for an alert without a key."""
     return open_key(state.source, state.alert_key)

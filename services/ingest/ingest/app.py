@@ -10,23 +10,20 @@ from fastapi import FastAPI
 from structlog.stdlib import BoundLogger
 
 from events.topics import (
-    ACCOUNTS,
     ACTIONS,
     ALERTS,
     CONFIGURATION,
-    CONNECTORS,
     ESCALATIONS,
     INCIDENTS,
     NOTIFICATIONS,
-    ONCALL,
     PEOPLE,
     SIGNALS,
     SOURCES,
-    STATUSPAGES,
     VAULTS,
     Topic,
 )
-from ingest import api, pages
+from ingest import api, audit_pages, audit_views, pages, synthetic
+from ingest.audit import Auditor, Checks, Told
 from ingest.desk import AlertDesk, Beliefs, SourceDesk, reindex
 from ingest.gateway import Gateway
 from ingest.keys import Keys
@@ -41,6 +38,7 @@ from ingest.setup import Setup
 from ingest.streams import KINDS
 from ingest.worker import TOPICS, Worker
 from runtime.access import Access, Door
+from runtime.audit import Audit
 from runtime.broker_kafka import of_process
 from runtime.clock import SystemClock
 from runtime.edge import install_refusals
@@ -90,7 +88,7 @@ def web(settings: Settings) -> Role:
     return _real(
         settings,
         web_role,
-        (*OWN, ESCALATIONS, NOTIFICATIONS, ACTIONS, INCIDENTS, ONCALL, ACCOUNTS, PEOPLE, STATUSPAGES, CONNECTORS),
+        (*OWN, SIGNALS, ESCALATIONS, NOTIFICATIONS, ACTIONS, INCIDENTS, PEOPLE, *CONFIGURATION.values()),
     )
 
 
@@ -124,7 +122,7 @@ def shell_of(settings: Settings, ledger: Ledger, broker: Broker, clock: Clock) -
 
 def gateway_role(surroundings: Surroundings, settings: Settings, clock: Clock) -> Role:
     """No ledger: it answers while Postgres is down, and when started so."""
-    keys = Keys()
+    keys = Keys(synthetic.source(settings.secret_key.get_secret_value()))
     tail = Tail(surroundings, keys)
     gateway = Gateway(keys, tail.caught_up, lambda: surroundings.broker.producer, clock, settings.public_url)
     return Role("ingest.gateway", [tail], gateway.app())
@@ -159,7 +157,7 @@ async def _newest(windows: Tail) -> None:
 
 
 def worker_role(shell: Shell) -> Role:
-    return Role(WORKER, worker_parts(shell))
+    return Role(WORKER, [*worker_parts(shell), Audit(shell, audit_views.LAWS)])
 
 
 def web_role(shell: Shell) -> Role:
@@ -169,6 +167,8 @@ def web_role(shell: Shell) -> Role:
     maintenance, setup = Maintenance(), Setup()
     people, oncall, sources = Tail(shell, access), Tail(shell, policies), Tail(shell, keys)
     others = OthersNews(shell, hub, Gate(shell, WEB, OTHERS))
+    told = Told()
+    auditor = Auditor(shell, told)
     parts: Sequence[Part] = (
         shell.relay,
         Restore(shell, OWN_TOPICS),
@@ -182,6 +182,9 @@ def web_role(shell: Shell) -> Role:
         Tail(shell, OwnNews(hub), from_end=True),
         Tail(shell, others, from_end=True),
         others,
+        Tail(shell, told),
+        auditor,
+        Checks(shell, auditor),
     )
     beliefs = Beliefs(access, policies, people.caught_up, oncall.caught_up)
     keyring = Keyring.parse(settings.vault_keys.get_secret_value(), "VAULT_KEYS")
@@ -195,16 +198,17 @@ def web_role(shell: Shell) -> Role:
         setup,
         settings.public_url,
     )
-    return Role(WEB, parts, http_app(settings, office, hub, people))
+    return Role(WEB, parts, http_app(settings, office, hub, people, auditor))
 
 
-def http_app(settings: Settings, office: Office, hub: Hub, people: Tail) -> FastAPI:
+def http_app(settings: Settings, office: Office, hub: Hub, people: Tail, auditor: Auditor) -> FastAPI:
     app = FastAPI(title="ingest", openapi_url=None)
     looks = Pages(environment("ingest"))
     sessions = Sessions(settings.secret_key.get_secret_value(), settings.public_url)
     Door(office.access, people, session_of=sessions.read, refusal=ApiError, sign_in=SignInNeeded).install(app)
-    app.state.office, app.state.front = office, Front(looks, hub)
+    app.state.office, app.state.front, app.state.auditor = office, Front(looks, hub), auditor
     app.include_router(api.router)
+    app.include_router(audit_pages.router)
     app.include_router(pages.router)
     app.include_router(styleguide.routes(looks))
     app.router.routes.extend(static_routes())

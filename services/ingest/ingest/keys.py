@@ -19,12 +19,17 @@ class Keys(View):
 
     topics = (SOURCES.name,)
 
-    def __init__(self) -> None:
+    def __init__(self, reserved: SourceChanged | None = None) -> None:
+        """`reserved` opens too, and is in no list."""
         self.sources: dict[int, SourceChanged] = {}
         self._by_digest: dict[str, int] = {}
+        self._reserved = reserved
 
     def source_of(self, key: str) -> SourceChanged | None:
-        number = self._by_digest.get(digest(key))
+        known = digest(key)
+        if self._reserved is not None and known == self._reserved.key_digest:
+            return self._reserved
+        number = self._by_digest.get(known)
         return None if number is None else self.sources.get(number)
 
     def apply(self, received: Received) -> None:

@@ -7,6 +7,8 @@ Our own events are in the tables before they are published. Others' are told onc
 import asyncio
 from collections.abc import Sequence
 
+from events.ingest import AlertCreated
+from events.machinery import SYNTHETIC
 from events.statuspage import IncidentUpdated
 from events.topics import ACTIONS, ALERTS, ESCALATIONS, INCIDENTS, NOTIFICATIONS
 from ingest.projection import alerts_of, linked_alerts
@@ -23,6 +25,8 @@ OTHERS = (ESCALATIONS.name, NOTIFICATIONS.name, ACTIONS.name, INCIDENTS.name)
 """What is projected of others, and told to open pages."""
 
 PAUSE_S = 1.0
+HIDDEN = 100
+"""How many of the suite's own checks are remembered, of which no page is told."""
 
 
 class OwnNews(View):
@@ -32,10 +36,17 @@ class OwnNews(View):
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
+        self._hidden: dict[int, None] = {}
 
     def apply(self, received: Received) -> None:
-        for alert in alerts_of(received.envelope.event):
-            tell(self._hub, received, alert)
+        event = received.envelope.event
+        if isinstance(event, AlertCreated) and event.source == SYNTHETIC:
+            self._hidden[event.alert] = None
+            for old in [*self._hidden][:-HIDDEN]:
+                del self._hidden[old]
+        for alert in alerts_of(event):
+            if alert not in self._hidden:
+                tell(self._hub, received, alert)
 
 
 class OthersNews(View):

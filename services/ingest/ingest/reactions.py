@@ -5,7 +5,8 @@ from datetime import datetime
 
 from events.connectors import ActionAnswer, ActionAnswered, ActionDispatched
 from events.core import Event
-from events.notifier import AnswerAction, NotificationAnswered
+from events.machinery import SYNTHETIC
+from events.notifier import AnswerAction, NotificationAnswered, NotificationSent
 from events.shared import Actor
 from ingest.domain import Accept, Command, RequestEscalation, Reroute, Resolve
 
@@ -20,6 +21,8 @@ def reaction(event: Event, at: datetime, is_policy: IsPolicy) -> tuple[int, Comm
     match event:
         case NotificationAnswered(alert=alert):
             return alert, _by_notification(event, at)
+        case NotificationSent(alert=alert, user=user) if user == SYNTHETIC:
+            return alert, Resolve(Actor.by_system("check"), at, reason="the message was taken by the sink")
         case ActionAnswered(alert=alert):
             return alert, _by_action(event, at)
         case ActionDispatched(alert=alert) if event.type == REROUTE:

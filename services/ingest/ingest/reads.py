@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from events.machinery import SYNTHETIC
 from ingest.canonical import key_of
 
 MANY = 1_000
@@ -224,6 +225,7 @@ async def source_states(sql: Any, sources: Sequence[int]) -> dict[int, str]:
 
 def _where(wanted: Wanted) -> _Where:
     where = _Where()
+    where.add("source <> {}", SYNTHETIC)
     _visible(where, wanted.sight)
     if wanted.states:
         where.add("status = any({}::text[])", list(wanted.states))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from events.machinery import SYNTHETIC
 from events.topics import VAULTS
 from notifier.domain import dossier as dossiers
 from notifier.domain.dossier import Dossier
@@ -100,6 +101,8 @@ async def _people(unit: Unit, users: set[int]) -> Mapping[int, State]:
     known = {user: found[PERSON.stream(user)].state for user in users}
     strangers = {user for user, state in known.items() if isinstance(state, Unknown)}
     await unit.load(PERSON, strangers)
+    if SYNTHETIC in strangers:  # nobody will ever introduce the person of the suite's own check
+        await introduce(unit, {SYNTHETIC: Newcomer("the suite's own sink")}, timedelta(minutes=1))
     return known | {user: unit.state(PERSON, user) for user in strangers}
 
 
