@@ -36,7 +36,7 @@ from events.shared import Actor
 from ingest import alerts, sources
 from ingest import domain as alert_commands
 from ingest.streams import SOURCE
-from runtime import relay, subscription, views
+from runtime import deliveries, relay, subscription, ticks, views
 from runtime.access import Name
 from runtime.broker_memory import Faults, MemoryBroker, MemoryCluster
 from runtime.clock import LoopClock
@@ -54,7 +54,8 @@ T = TypeVar("T")
 # Sweeps are the nets under wake-ups. Slower ones change no story, they only make a night cheaper to live through.
 NETS_S = 10.0
 relay.LOOK_AGAIN_S = relay.LEAD_RETRY_S = relay.BEAT_S = NETS_S
-subscription.POLL_S = views.POLL_S = NETS_S
+subscription.POLL_S = views.POLL_S = subscription.LOOK_FOR_REPLAYS_S = NETS_S
+ticks.SWEEP_S = deliveries.SWEEP_S = 3.0
 
 PASSWORDS = Passwords()  # hashing is dear on purpose, and nobody signs in at night
 
