@@ -8,6 +8,7 @@ from base64 import b64encode
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -159,30 +160,23 @@ def pods() -> list[Pods]:
     """The router, then every role that an installed service offers. Raises LookupError when nobody said what one needs."""
     if unknown := known_roles().keys() - NEEDS.keys():
         raise LookupError(f"say in launcher.kubernetes.NEEDS what {', '.join(sorted(unknown))} needs")
-    facts = {name: _loaded(name) for name in sorted(known_roles())}
     router = Pods(
         ROUTER, ROUTER, NEEDS[ROUTER], False, True, SCALES[ROUTER], (), environment={"UPSTREAMS": upstreams()}
     )
-    return [router, *(_pods(name, role) for name, role in facts.items())]
+    return [router, *(_pods(name) for name in sorted(known_roles()))]
 
 
-def _pods(name: str, role: Role) -> Pods:
-    return Pods(
-        name,
-        container_of(name),
-        NEEDS[name],
-        any(isinstance(part, Deciding) for part in role.parts),
-        role.http is not None,
-        SCALES.get(name, Scale()),
-        _secrets(name),
-    )
+def _pods(name: str) -> Pods:
+    is_member, http = _facts(name)
+    return Pods(name, container_of(name), NEEDS[name], is_member, http, SCALES.get(name, Scale()), _secrets(name))
 
 
-def _loaded(name: str) -> Role:
-    """The role itself, never started: whether it reads in a group and whether it serves is asked of what runs."""
+@cache
+def _facts(name: str) -> tuple[bool, bool]:
+    """Whether it reads in a group, and whether it serves: asked of the role that runs, though it is never started."""
     key = SecretStr("k1:" + b64encode(bytes(32)).decode())
     role: Role = known_roles()[name].load()(Settings(secret_key=key, vault_keys=key, people_keys=key))
-    return role
+    return any(isinstance(part, Deciding) for part in role.parts), role.http is not None
 
 
 def _secrets(role: str) -> tuple[tuple[str, bool], ...]:
