@@ -5,7 +5,7 @@
 
 A note never runs ahead: whatever was decided from what lies before it is on the broker. It may lag by some seconds; what lies
 between the note and the end of the topic is doubtful: it is read again, and what was decided from it is recognised by its
-cause (`Unit.recalls`). Why so: docs/decisions/0004-restore.md.
+cause (`Unit.recalls`). Why so: docs/decisions/0005-restore.md.
 """
 
 from collections import defaultdict
