@@ -15,7 +15,15 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any, TypeVar
 
-from events.escalator import EscalationEnded, EscalationHalted, EscalationStarted, Rule, Target
+from events.escalator import (
+    EscalationEnded,
+    EscalationHalted,
+    EscalationLevelReached,
+    EscalationStarted,
+    Rule,
+    Target,
+)
+from events.ingest import AlertAccepted, AlertCreated, AlertRepeated, AlertResolved
 from events.notifier import NotificationFailed, NotificationQueued, NotificationSent, NotificationSuppressed
 from events.topics import PEOPLE, VAULTS
 from runtime.ports import Unavailable
@@ -140,6 +148,45 @@ def _trouble(random: Random, replicas: int, length_s: float) -> Trouble:
             return Trouble(kind, at_s, random.uniform(30, 600), process, by_s=by_s)
         case _:
             return Trouble(kind, at_s, random.uniform(1, 60))
+
+
+def calm_plan_of(seed: int, replicas: int) -> Plan:
+    """A night in which everything is far apart: what anybody decides does not hang on seconds, however many processes there are.
+
+    Each level names one person, so that nobody's messages are held; whoever answers does so a minute after a level.
+    """
+    random = Random(f"calm night {seed}")
+    policies = tuple(
+        tuple(Level(random.randint(3, 5), (whom,)) for whom in random.sample(range(3), random.randint(2, 3)))
+        for _ in range(2)
+    )
+    alerts = tuple(_calm_alert(random, number, policies) for number in range(3))
+    kind, service = random.choice(("killed", "dies")), random.choice(SERVICES)
+    process = f"{service}-{random.randrange(replicas)}"
+    step, count = (random.choice(STEPS), random.randint(1, 4)) if kind == "dies" else ("", 0)
+    troubles = (
+        Trouble(kind, random.uniform(0, 600), random.uniform(0, 4), process, step, count),
+        Trouble("topic held", random.uniform(0, 900), random.uniform(1, 5), random.choice(TOPICS)),
+        Trouble("everything twice", random.uniform(0, 900), random.uniform(1, 60)),
+    )
+    return Plan(seed, replicas, policies, (0, 0), alerts, troubles)
+
+
+def _calm_alert(random: Random, number: int, policies: Sequence[Sequence[Level]]) -> AlertPlan:
+    source = random.randrange(2)
+    reached = random.randrange(len(policies[source]))
+    answered = 60.0 * sum(level.minutes for level in policies[source][:reached]) + 60
+    ends = random.choice(("accepted", "resolved", "nobody answers"))
+    return AlertPlan(
+        f"alert-{number}",
+        331.0 * number,
+        source,
+        again_s=(20.0,) * random.randrange(3),
+        accepted_s=answered if ends == "accepted" else None,
+        accepted_by=random.randrange(3),
+        resolved_s=answered if ends == "resolved" else None,
+        twice=random.random() < 0.5,
+    )
 
 
 # -- troubles
@@ -412,6 +459,32 @@ def trace(night: Night) -> str:
     for at, mail in night.hamlet.mailbox.taken:
         digest.update(f"{at} {mail.to} {mail.subject} {mail.message_id} {mail.is_repeat}\n".encode())
     return digest.hexdigest()
+
+
+def essence(night: Night) -> Counter[tuple[object, ...]]:
+    """What a night comes to for people and tools, without times, numbers and batches: equal however many processes lived it."""
+    name = {event.alert: event.alert_key for _, event in night.of(AlertCreated)}
+    found: Counter[tuple[object, ...]] = Counter()
+    for one in night.hamlet.story:
+        event, kind = one.envelope.event, one.envelope.type
+        match event:
+            case AlertRepeated(alert=alert, count=count):
+                found[kind, name[alert]] += count
+            case EscalationLevelReached(alert=alert, level=level, responders=responders):
+                found[kind, name[alert], level, tuple((each.user, each.reason.text) for each in responders)] += 1
+            case NotificationQueued(alert=alert, user=user, level=level, reason=reason):
+                found[kind, name[alert], user, level, reason] += 1
+            case NotificationSent() | NotificationFailed() | NotificationSuppressed():
+                found[kind, name[event.alert], event.user] += 1
+            case AlertCreated() | AlertAccepted() | AlertResolved() | EscalationStarted() | EscalationEnded():
+                found[kind, name[event.alert]] += 1
+            case _:
+                pass
+    found.update(
+        ("mailed", mail.to, mail.subject)
+        for mail in {mail.message_id: mail for _, mail in night.hamlet.mailbox.taken}.values()
+    )
+    return found
 
 
 def told(night: Night) -> str:

@@ -9,13 +9,13 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 from tests.simulation.hamlet import wide_nets_and_no_log
 from tests.simulation.laws import judged
-from tests.simulation.nights import Plan, live, plan_of, told, trace
+from tests.simulation.nights import Plan, essence, live, plan_of, told, trace
 from tests.simulation.town import in_virtual_time
 
 AT_ONCE = 50
@@ -29,6 +29,7 @@ class Verdict:
     plan: Plan
     trace: str
     broken: tuple[tuple[str, str], ...]
+    essence: Mapping[tuple[object, ...], int]
     story: str
 
     def __str__(self) -> str:
@@ -43,7 +44,7 @@ def lived(plan: Plan, *, tell: bool = False) -> Verdict:
         one = await live(plan)
         try:
             found = [(law, f"{words[0]} ({len(words)} in all)") for law, words in await judged(one)]
-            return Verdict(plan, trace(one), tuple(found), told(one) if found or tell else "")
+            return Verdict(plan, trace(one), tuple(found), essence(one), told(one) if found or tell else "")
         finally:
             await one.hamlet.stop()
 
@@ -71,6 +72,16 @@ def again(seed: int) -> int:
     return 1 if verdict.broken else 0
 
 
+def hunted(law: str, first: int, count: int) -> int:
+    """Live through nights until one breaks this law, and say which; 1 when there is one."""
+    for verdict in nights(range(first, first + count)):
+        if law in dict(verdict.broken):
+            print(f"night {verdict.plan.seed} breaks {law}: {dict(verdict.broken)[law]}")
+            return 1
+    print(f"{count} nights keep {law}")
+    return 0
+
+
 def many(first: int, count: int, workers: int) -> int:
     """Live through many nights on all cores; 1 when one of them breaks a law."""
     began, found = time.monotonic(), list[Verdict]()
@@ -93,7 +104,10 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--law", help="stop at the first night that breaks this one")
     asked = parser.parse_args()
+    if asked.law is not None:
+        return hunted(asked.law, asked.first, asked.nights)
     return again(asked.seed) if asked.seed is not None else many(asked.first, asked.nights, asked.workers)
 
 
