@@ -97,8 +97,7 @@ async def republish(
 
     Raises Refused before anything was written, and Unavailable: then the topics must be emptied before it is said again.
     """
-    if unknown := [name for name in topics if WRITERS.get(name) not in authors]:
-        raise Refused(f"{', '.join(unknown)}: no topic of ours; there are {', '.join(WRITERS)}")
+    _refuse_unknown(topics)
     chosen = list(topics) or [name for name, writer in WRITERS.items() if writer in authors]
     events = [name for name in chosen if name != SIGNALS.name]
     for service in {WRITERS[topic] for topic in events}:
@@ -133,6 +132,11 @@ async def _publish(
     if topics:
         await ledger.forget_published(topics)
         await ledger.note_published(await broker.end_offsets(topics))
+
+
+def _refuse_unknown(topics: Sequence[str]) -> None:
+    if unknown := [name for name in topics if name not in WRITERS]:
+        raise Refused(f"{', '.join(unknown)}: no topic of ours; there are {', '.join(WRITERS)}")
 
 
 async def _lead(ledger: Ledger) -> None:
@@ -183,6 +187,7 @@ def followers_of(settings: Settings, ledgers: Mapping[str, Ledger]) -> list[Foll
 
 
 async def _republish(settings: Settings, topics: Sequence[str]) -> Republished:
+    _refuse_unknown(topics)
     ledgers = {service: PostgresLedger(settings.database_of(service)) for service in SERVICES}
     followers = followers_of(settings, ledgers)
     broker = of_process(settings)  # the roles that were made for their readers share it already

@@ -1,15 +1,24 @@
 """Topics that were lost are published again from the ledgers: the same ids in the same order, and nothing is decided again."""
 
+import asyncio
+import os
+import subprocess
+import sys
+from base64 import b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from secrets import token_hex
+from urllib.parse import urlsplit
 
 import pytest
 
 from events.envelope import decode
 from events.topics import SIGNALS
+from runtime.ledger_postgres import PostgresLedger
 from runtime.ports import Ledger, Line, Message, StreamRow
 from runtime.republish import Follower, Refused, Republished, republish
 from runtime.restore import Restore
+from tests.backend import Backend
 from tests.integration.machinery import echo
 from tests.integration.machinery.conftest import READER, Bench, Process
 
@@ -127,3 +136,42 @@ async def test_signals_begin_anew_only_where_somebody_has_read_further_than_they
         await tx.advance(follower.reader, {place: (None, 5)})
     done = await republish({"ingest": follower.ledger}, [follower], broker, datetime.now(UTC), [SIGNALS.name])
     assert done.positions == {"ingest.worker": {place: 0}}
+
+
+@pytest.mark.soak
+async def test_the_command_publishes_every_service_and_refuses_to_do_it_twice(backend: Backend) -> None:
+    await backend.heal()
+    mark = f"t{token_hex(4)}"
+    template = urlsplit(backend.dsn)._replace(path=f"/{mark}_{{service}}").geturl()
+    key = f"k1:{b64encode(bytes(32)).decode()}"
+    environment = {
+        **os.environ,
+        "KAFKA_BOOTSTRAP": backend.bootstrap,
+        "TOPIC_PREFIX": f"{mark}.",
+        "DATABASE_URL": template,
+        "VAULT_KEYS": key,
+        "PEOPLE_KEYS": key,
+        "SECRET_KEY": "k" * 32,
+    }
+
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    for step in ("runtime.topics", "runtime.migrate"):
+        done = await asyncio.to_thread(run, step)
+        assert done.returncode == 0, done.stderr
+    ledger = PostgresLedger(template.replace("{service}", "ingest"))
+    line = _line(echo.comment(1, 1, "one", datetime.now(UTC)), 1)
+    async with ledger.begin() as tx:
+        await tx.append([line], [StreamRow(line.stream, 1)])
+    await ledger.stop()
+
+    done = await asyncio.to_thread(run, "runtime.republish")
+    assert done.returncode == 0, done.stderr
+    assert "alerts.v1: 1 events" in done.stdout
+    again = await asyncio.to_thread(run, "runtime.republish")
+    assert again.returncode == 1
+    assert "alerts.v1: not empty" in again.stderr
+    unknown = await asyncio.to_thread(run, "runtime.republish", "nonsense")
+    assert "no topic of ours" in unknown.stderr
