@@ -166,7 +166,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
     running = Suite(
         data_dir=tmp_path_factory.mktemp("suite") / "data",
         port=free_port(),
-        environment={"MINUTE_S": str(MINUTE_S), "STORM_WINDOW_S": str(STORM_WINDOW_S)},
+        environment={"MINUTE_S": str(MINUTE_S), "STORM_WINDOW_S": str(STORM_WINDOW_S), "SYNTHETIC_EVERY_S": "10"},
     )
     running.up()
     yield running

@@ -334,5 +334,5 @@ class Checks:
             answer = await self._client.post(url, json=body)
             if answer.status_code >= 400:
                 self._shell.log.warning(trouble, status=answer.status_code)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             self._shell.log.warning(trouble, error=type(error).__name__)

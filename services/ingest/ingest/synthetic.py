@@ -58,33 +58,39 @@ def body(key: str, at: datetime) -> dict[str, Any]:
 
 @dataclass
 class RoundTrips:
-    """What was sent and has not come through yet, and how long the last one took."""
+    """What was sent and has not come through yet, in whatever order it is heard of, and how long the last one took."""
 
     sent: dict[str, datetime] = field(default_factory=dict)
     alerts: dict[int, str] = field(default_factory=dict)
+    came: dict[int, datetime] = field(default_factory=dict)
     last_at: datetime | None = None
     last_s: float | None = None
 
     def take(self, event: Event) -> float | None:
-        """How long a check took that came through with this event, in seconds."""
+        """How long a check took that is complete with this event, in seconds."""
         match event:
             case SignalReceived(source=number, signal=signal) if number == SYNTHETIC:
                 self.sent[signal] = event.at
             case AlertCreated(source=number, alert=alert, signal=str(signal)) if number == SYNTHETIC:
                 self.alerts[alert] = signal
             case NotificationSent(user=user, alert=alert) if user == SYNTHETIC:
-                return self._came(self.alerts.pop(alert, ""), event.at)
+                self.came[alert] = event.at
             case _:
-                pass
-        for lost in [*self.sent][:-REMEMBERED]:
-            del self.sent[lost]
-        for gone in [*self.alerts][:-REMEMBERED]:
-            del self.alerts[gone]
-        return None
+                return None
+        return self._completed()
 
-    def _came(self, signal: str, at: datetime) -> float | None:
-        sent_at = self.sent.pop(signal, None)
-        if sent_at is None:
-            return None
-        self.last_at, self.last_s = at, (at - sent_at).total_seconds()
-        return self.last_s
+    def _completed(self) -> float | None:
+        took: float | None = None
+        for alert in [alert for alert in self.came if self.alerts.get(alert) in self.sent]:
+            at = self.came.pop(alert)
+            took = (at - self.sent.pop(self.alerts.pop(alert))).total_seconds()
+            self.last_at, self.last_s = at, took
+        _forget_oldest(self.sent)
+        _forget_oldest(self.alerts)
+        _forget_oldest(self.came)
+        return took
+
+
+def _forget_oldest(known: dict[Any, Any]) -> None:
+    for old in [*known][:-REMEMBERED]:
+        del known[old]
