@@ -14,7 +14,7 @@ unexport PGHOST PGHOSTADDR PGPORT PGUSER PGPASSWORD PGDATABASE PGDATA PGSERVICE 
 export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help ready up down demo test lint types soak check-images docs lock clean
+.PHONY: help ready up down demo test simulate lint types soak check-images docs lock clean
 
 help: ## list these targets
 	@echo "make <target> [PORT=8080] [DATA_DIR=.alarum] [SMTP_URL=smtp://host:25] [BACKEND=docker]"; echo
@@ -42,6 +42,9 @@ lint: ready ## style, and the contracts between the parts
 	@.venv/bin/lint-imports
 	@.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml deploy/compose/external.yml
 	@.venv/bin/hadolint deploy/images/Dockerfile
+
+simulate: ready ## live through 10,000 random nights; NIGHTS= and FIRST= say which, SEED= tells one night's story
+	@$(RUN) -m tests.simulation.simulate $(if $(SEED),--seed $(SEED),--nights $(or $(NIGHTS),10000) --first $(or $(FIRST),0))
 
 types: ready ## strict types
 	@.venv/bin/mypy $(PARTS)

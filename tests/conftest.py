@@ -19,6 +19,7 @@ ROLES = ("tests/e2e/test_faults.py", "tests/e2e/test_processes.py", "tests/e2e/t
 """Files that share the suite with a process for each role; the other journeys share another one."""
 ONE_BY_ONE = (
     "tests/integration/machinery/test_mutants.py",
+    "tests/simulation/test_night_mutants.py",
     "tests/simulation/test_nights.py",
     "tests/simulation/test_random_nights.py",
 )

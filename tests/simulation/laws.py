@@ -210,8 +210,17 @@ def _late(night: Night, what: str, due: datetime, at: datetime) -> list[str]:
 
 
 def every_message_goes_at_its_time(night: Night) -> Complaints:
-    """A page joins a message when it is due, and the message is mailed at once; late only while something was broken."""
+    """Who is reached gets a page at once, which joins a message when it is due, which is mailed at once; late only while
+    something was broken."""
     wrong: list[str] = []
+    reached = {
+        (event.alert, event.run, event.level): night.hamlet.decided_at(n)
+        for n, event in night.of(EscalationLevelReached)
+    }
+    for number, page in night.of(NotificationQueued):
+        since = reached.get((page.alert, page.run, page.level))
+        if since is not None:
+            wrong += _late(night, f"notification {page.notification}", since, night.hamlet.decided_at(number))
     planned = {event.notification: event.send_at for _, event in night.of(NotificationQueued)}
     joined: set[int] = set()
     for one in night.hamlet.story:

@@ -10,7 +10,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any, TypeVar
@@ -102,12 +102,22 @@ class Plan:
 def plan_of(seed: int) -> Plan:
     """The night of a seed: three to six alerts, two to four troubles, half an hour to three hours."""
     random = Random(f"night {seed}")
-    replicas = 3 if seed % 5 == 0 else 1
+    replicas = 3 if seed % 10 == 0 else 1
     length_s = random.choice((900.0, 1200.0, 1800.0))
     policies = tuple(_policy(random) for _ in range(2))
     alerts = tuple(_alert(random, number, length_s) for number in range(random.randint(3, 6)))
     troubles = tuple(_trouble(random, replicas, length_s) for _ in range(random.randint(2, 4)))
-    return Plan(seed, replicas, policies, (0, random.choice((0, 1))), alerts, troubles)
+    plan = Plan(seed, replicas, policies, (0, random.choice((0, 1))), alerts, troubles)
+    return _with_an_answer_at_the_last_moment(plan) if seed % 25 == 24 else plan
+
+
+def _with_an_answer_at_the_last_moment(plan: Plan) -> Plan:
+    """The first alert is accepted some seconds before its second level, and the readers of alerts hear that only after it."""
+    first = replace(plan.alerts[0], source=max((0, 1), key=lambda source: len(plan.policies[source])))
+    level_s = 60.0 * (plan.delays_min[first.source] + plan.policies[first.source][0].minutes)
+    answered = replace(first, accepted_s=level_s - 8, resolved_s=None)
+    held = Trouble("topic held", first.at_s + level_s - 9, 20.0, "alerts.v1")
+    return replace(plan, alerts=(answered, *plan.alerts[1:]), troubles=(held,))
 
 
 def _policy(random: Random) -> tuple[Level, ...]:

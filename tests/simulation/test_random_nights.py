@@ -1,4 +1,4 @@
-"""A thousand small nights, each with troubles of its own: whatever goes wrong, the laws hold, and a seed is all there is to a night."""
+"""Hundreds of small nights, each with troubles of its own: whatever goes wrong, the laws hold, and a seed is all there is to a night."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from tests.simulation.nights import calm_plan_of
 from tests.simulation.simulate import broken_among, lived
 
 ROOT = Path(__file__).parents[2]
-NIGHTS, AT_ONCE = 400, 25
+NIGHTS, AT_ONCE = 600, 25
 TRACED = "5,7"
 TRACES = f"""
 from tests.simulation.simulate import nights
