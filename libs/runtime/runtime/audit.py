@@ -80,6 +80,7 @@ class Audit:
         self._kind = books.kind_of(shell.service)
         self._patience = {law.account: Patience() for law in self._laws}
         self._said: dict[str, tuple[str, ...] | None] = {law.account: None for law in self._laws}
+        self._rounds = 0
         self._background = Background()
 
     async def start(self) -> None:
@@ -98,17 +99,18 @@ class Audit:
             try:
                 await self.look()
             except Unavailable as away:
-                self._patience = {law.account: Patience() for law in self._laws}
+                self._patience, self._rounds = {law.account: Patience() for law in self._laws}, 0
                 self._shell.log.info("audit waits", reason=str(away))
 
     async def look(self) -> None:
-        """One look at every account; what stayed missing, or is there again, is said."""
+        """One look at every account; what stayed missing, or is there again, is said, once there were looks enough to know."""
+        self._rounds += 1
         for law in self._laws:
             found = await self._find(law)
             self._patience[law.account] = self._patience[law.account].after(found)
             missing = self._patience[law.account].spent(self._looks)
             metrics.BOOKS_MISSING.labels(self._shell.service, law.account).set(len(missing))
-            if missing != self._said[law.account]:
+            if self._rounds >= self._looks and missing != self._said[law.account]:
                 text = "; ".join([law.says, *(f"{one}: {found[one]}" for one in missing[:3])])
                 await say(self._shell, self._kind, law.account, missing, text)
                 self._said[law.account] = missing

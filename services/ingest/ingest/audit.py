@@ -120,6 +120,7 @@ class Auditor:
         self._read: datetime | None = None
         self._said: dict[str, tuple[str, ...]] = {}
         self._kept_at = 0.0
+        self._goes_on = False
         self._background = Background()
         self._reader: Reader | None = None
 
@@ -233,9 +234,14 @@ class Auditor:
             metrics.BOOKS_OPEN.labels(account).set(number)
         for account, missing in board.missing.items():
             metrics.BOOKS_MISSING.labels("suite", account).set(len(missing))
-            if self._said.get(account) != missing:
+            if self._said.get(account) != missing and (missing or account in self._said or self._knows_all(now)):
                 await audit.say(self._shell, self._kind, f"suite.{account}", missing, ACCOUNTS[account])
                 self._said[account] = missing
+
+    def _knows_all(self, now: datetime) -> bool:
+        """Whether it may say that nothing is missing: only who goes on from a checkpoint, once its lines had time to move."""
+        began = self.board.began_at
+        return self._goes_on and began is not None and now - began > 4 * self._grace
 
     def _late_readers(self) -> tuple[str, ...]:
         """Those that are behind and stay so."""
@@ -276,6 +282,7 @@ class Auditor:
         if text is None:
             return {}
         kept = _kept.validate_json(text)
+        self._goes_on = True
         now = self._shell.clock.now()
         for account, number, closer, _since, due in kept.waiting:
             self.board.books.waiting[account, number] = Item(closer, now, due)
