@@ -12,7 +12,7 @@ from tests.simulation.nights import calm_plan_of
 from tests.simulation.simulate import broken_among, lived
 
 ROOT = Path(__file__).parents[2]
-NIGHTS, AT_ONCE = 600, 25
+NIGHTS, AT_ONCE = 200, 25
 TRACED = "5,7"
 TRACES = f"""
 from tests.simulation.simulate import nights
