@@ -68,6 +68,7 @@ def test_there_are_a_dozen_and_most_are_of_the_shell() -> None:
     assert set(OURS.glob("*.patch")) <= {one.patch for one in MUTANTS}
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda one: one.patch.stem)
 def test_a_broken_promise_is_seen_by_its_law(mutant: Mutant, tmp_path: Path) -> None:
     for package in SHIPPED:
