@@ -6,8 +6,9 @@ value="add:rules"` and `value="del:rules.2"`.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+from fastapi import Depends, Request
 from pydantic import ValidationError
 
 from web.errors import ApiError
@@ -17,6 +18,15 @@ MAX_DEPTH: Final = 8
 MAX_FIELDS: Final = 2000
 
 Values = dict[str, Any]
+
+
+async def form_of(request: Request) -> Values:
+    """The posted fields, nested by their dotted names; texts only."""
+    async with request.form() as form:
+        return nest((name, value) for name, value in form.multi_items() if isinstance(value, str))
+
+
+Posted = Annotated[Values, Depends(form_of)]
 
 
 def nest(pairs: Iterable[tuple[str, object]]) -> Values:
@@ -56,6 +66,16 @@ def remove_row(values: Values, path: str) -> None:
         target.pop(last, None)
 
 
+def rearranged(form: Values, fresh: Mapping[str, object]) -> bool:
+    """Carry out the button that adds or removes a row, if one was pressed. `fresh` gives new rows by the list's name."""
+    kind, _, path = str(form.pop("op", "")).partition(":")
+    if kind == "add":
+        add_row(form, path, _copy(fresh.get(path.rpartition(".")[2], "")))
+    elif kind == "del":
+        remove_row(form, path)
+    return kind in ("add", "del")
+
+
 def field_errors(error: ValidationError, values: Values | None = None) -> dict[str, str]:
     """What is wrong by the name of the form's field; list positions become the keys of the form's rows again."""
     found: dict[str, str] = {}
@@ -63,6 +83,16 @@ def field_errors(error: ValidationError, values: Values | None = None) -> dict[s
         name = _field_name(problem["loc"], values)
         found.setdefault(name, rule_broken(problem["type"], problem.get("ctx", {}), problem["msg"]))
     return found
+
+
+def refusal_errors(message: str) -> dict[str, str]:
+    """The same of a refusal, whose words begin with the field, `name: words`, or concern the whole: that is under ``."""
+    field, colon, words = message.partition(": ")
+    return {field: words} if colon and " " not in field else {"": message}
+
+
+def _copy(row: object) -> object:
+    return {name: _copy(value) for name, value in row.items()} if isinstance(row, dict) else row
 
 
 def _place(root: Values, name: str, value: object) -> None:

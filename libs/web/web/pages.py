@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import quote, unquote, urlencode
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
@@ -17,7 +17,7 @@ from web.markup import markdown
 from web.states import looks_of
 from web.words import Tongue
 
-__all__ = ["Pages", "Viewer", "environment", "markdown"]
+__all__ = ["Pages", "Viewer", "environment", "markdown", "viewer_of"]
 
 FLASH: Final = "alarum-flash"
 FLASH_S: Final = 60
@@ -33,6 +33,38 @@ class Viewer:
     role: str = "USER"
     zone: str = "UTC"
     locale: str = "en"
+
+
+class Person(Protocol):
+    """What pages need to know of somebody."""
+
+    @property
+    def timezone(self) -> str: ...
+    @property
+    def language(self) -> str: ...
+
+
+class People(Protocol):
+    """Who there is: `runtime.access.Access` is one."""
+
+    def person(self, user: int) -> Person | None: ...
+    def name(self, user: int) -> str: ...
+
+
+class Asking(Protocol):
+    """Who asks: `runtime.access.Caller` is one."""
+
+    @property
+    def user(self) -> int: ...
+    @property
+    def role(self) -> str: ...
+
+
+def viewer_of(caller: Asking, people: People) -> Viewer:
+    """Who looks, for zone and language."""
+    person = people.person(caller.user)
+    zone, language = (person.timezone, person.language) if person else ("UTC", "en")
+    return Viewer(caller.user, people.name(caller.user), role=caller.role, zone=zone, locale=language)
 
 
 @dataclass(frozen=True)

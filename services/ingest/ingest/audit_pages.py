@@ -10,9 +10,10 @@ from events.accounts import Role
 from ingest.audit import ACCOUNTS, Auditor
 from ingest.audit_laws import SAYS
 from ingest.office import Office, office_of
-from ingest.pages import Front, front_of, viewer_of
+from ingest.pages import Front, front_of
 from runtime.access import Caller, require
 from runtime.resources import Resource, answer
+from web.pages import viewer_of
 
 NAMED: Final = 100
 

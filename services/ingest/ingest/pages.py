@@ -20,13 +20,13 @@ from ingest.said import actor
 from ingest.setup import Step
 from ingest.shapes import CommentBody, ManualAlertBody, SourceBody
 from ingest.timeline import story
-from runtime.access import Access, Caller
+from runtime.access import Caller
 from runtime.refusals import Refused
 from runtime.resources import LARGEST_ID
 from web.forms import Values, field_errors, nest
 from web.guards import ApiError, Id
 from web.live import Hub
-from web.pages import Pages, Viewer
+from web.pages import Pages, viewer_of
 from web.words import gettext as _
 
 SHOWN_EVENTS: Final = 500
@@ -51,13 +51,6 @@ async def form_of(request: Request) -> Values:
     """The posted fields, nested by their dotted names; texts only, empty ones are left out."""
     async with request.form() as form:
         return nest((name, value) for name, value in form.multi_items() if isinstance(value, str) and value.strip())
-
-
-def viewer_of(caller: Caller, access: Access) -> Viewer:
-    """Who looks, for zone and language."""
-    person = access.person(caller.user)
-    zone, language = (person.timezone, person.language) if person else ("UTC", "en")
-    return Viewer(caller.user, access.name(caller.user), role=caller.role, zone=zone, locale=language)
 
 
 AtFront = Annotated[Front, Depends(front_of)]

@@ -24,11 +24,11 @@ from notifier.domain.reach import (
     SubscriptionPreference,
     UpdatePreference,
 )
-from notifier.pages import AtFront, Front, Posted, SignedIn, text_of, viewer_of, words_of
+from notifier.pages import AtFront, Front, SignedIn, text_of, viewer_of, words_of
 from runtime.refusals import Refused
 from runtime.resources import ResourceId
 from web import words
-from web.forms import Values, field_errors
+from web.forms import Posted, Values, field_errors
 from web.guards import ApiError, Id
 from web.pages import Viewer
 from web.words import Tongue, noop

@@ -15,7 +15,7 @@ from notifier.desk import Knows
 from notifier.domain.dossier import AlertState, Dossier
 from runtime.access import Access, Caller, caller
 from runtime.refusals import Refused
-from web.forms import Values, nest
+from web.forms import Posted, Values
 from web.guards import ApiError
 from web.pages import Pages, Viewer
 from web.session import AnswerLinks, Expired
@@ -37,14 +37,7 @@ async def front_of(request: Request) -> Front:
     return front
 
 
-async def form_of(request: Request) -> Values:
-    """The posted fields, nested by their dotted names; texts only."""
-    async with request.form() as form:
-        return nest((name, value) for name, value in form.multi_items() if isinstance(value, str))
-
-
 AtFront = Annotated[Front, Depends(front_of)]
-Posted = Annotated[Values, Depends(form_of)]
 SignedIn = Annotated[Caller, Depends(caller)]
 
 router: Final = APIRouter()

@@ -8,10 +8,9 @@ from pydantic import BaseModel, ValidationError
 
 from accounts.sign_in import SignIn
 from events.accounts import Role
-from runtime.access import Access, Caller
 from runtime.refusals import Refused
-from web.forms import Values, field_errors, nest
-from web.pages import Pages, Viewer
+from web.forms import Values, field_errors, refusal_errors
+from web.pages import Pages
 from web.session import Sessions
 from web.words import gettext as _
 
@@ -34,21 +33,7 @@ def front_of(request: Request) -> Front:
     return front
 
 
-async def form_of(request: Request) -> Values:
-    """The posted fields, nested by their dotted names; texts only."""
-    async with request.form() as form:
-        return nest((name, value) for name, value in form.multi_items() if isinstance(value, str))
-
-
 AtFront = Annotated[Front, Depends(front_of)]
-Posted = Annotated[Values, Depends(form_of)]
-
-
-def viewer_of(caller: Caller, access: Access) -> Viewer:
-    """Who looks, for zone and language."""
-    person = access.person(caller.user)
-    zone, language = (person.timezone, person.language) if person else ("UTC", "en")
-    return Viewer(caller.user, access.name(caller.user), role=caller.role, zone=zone, locale=language)
 
 
 def read_form(body: type[B], form: Values) -> B:
@@ -60,8 +45,7 @@ def errors_of(error: ValidationError | Refused, form: Values) -> dict[str, str]:
     """What is wrong by the name of the field; a refusal begins with it, or concerns the whole."""
     if isinstance(error, ValidationError):
         return field_errors(error, form)
-    field, colon, words = error.refusal.message.partition(": ")
-    return {field: words} if colon and " " not in field else {"": error.refusal.message}
+    return refusal_errors(error.refusal.message)
 
 
 def text_of(form: Values, name: str) -> str:

@@ -7,8 +7,9 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
-from accounts.pages.front import AtFront, Front, Posted, text_of
+from accounts.pages.front import AtFront, Front, text_of
 from accounts.sign_in import SignedIn, TooOften, Wrong
+from web.forms import Posted
 from web.session import safe_next
 from web.words import gettext as _
 

@@ -8,13 +8,14 @@ from pydantic import ValidationError
 
 from accounts.api import Admin, AtDesk, Desk, Knows, Responder
 from accounts.domain.team import Formed
-from accounts.pages.front import ROLES, AtFront, Front, Posted, errors_of, labels, read_form, viewer_of
+from accounts.pages.front import ROLES, AtFront, Front, errors_of, labels, read_form
 from accounts.shapes import TeamBody
 from events.accounts import Role, Visibility
 from runtime.access import Access, Caller
 from runtime.refusals import Refused
-from web.forms import Values, rows
+from web.forms import Posted, Values, rows
 from web.guards import ApiError, Id
+from web.pages import viewer_of
 from web.words import gettext as _
 
 router: Final = APIRouter()

@@ -8,15 +8,16 @@ from pydantic import ValidationError
 
 from accounts.api import Admin, Anybody, AtDesk, Desk, Knows, Paged, Responder
 from accounts.apikeys import NewKey
-from accounts.pages.front import ROLES, AtFront, Front, Posted, errors_of, labels, read_form, text_of, viewer_of
+from accounts.pages.front import ROLES, AtFront, Front, errors_of, labels, read_form, text_of
 from accounts.pages.signing import with_session
 from accounts.people import Person
 from accounts.shapes import ApikeyBody, NewUserBody, PasswordBody, UserBody
 from events.accounts import Role
 from runtime.access import Access, Caller
 from runtime.refusals import Refused
-from web.forms import Values, field_errors
+from web.forms import Posted, Values, field_errors
 from web.guards import ApiError, Id
+from web.pages import viewer_of
 from web.words import gettext as _
 
 router: Final = APIRouter()

@@ -16,26 +16,15 @@ from connectors.bodies import (
 from connectors.buttons import RunCard
 from connectors.configuration import ActionCard
 from connectors.pages import labels
-from connectors.pages.front import (
-    AtFront,
-    Front,
-    Posted,
-    boxes,
-    errors_of,
-    group,
-    lines,
-    text,
-    ticked,
-    viewer_of,
-    without_empty,
-)
+from connectors.pages.front import AtFront, Front, boxes, errors_of, group, lines, text, ticked, without_empty
 from connectors.projection import POLICY, SERVICE, SOURCE, TEMPLATE
 from events.accounts import Role
 from events.connectors import ActionConfigured, TriggerMode
 from runtime.access import Access, Caller
 from runtime.refusals import Refused
-from web.forms import Values
+from web.forms import Posted, Values
 from web.guards import Id
+from web.pages import viewer_of
 from web.words import gettext as _
 
 TICKED_AT_FIRST: Final = {

@@ -9,13 +9,14 @@ from connectors.api.desk import Admin, AtDesk, Desk, Knows
 from connectors.bodies import CONNECTOR_TYPES, ConnectorBody
 from connectors.configuration import ConnectorCard
 from connectors.pages import labels
-from connectors.pages.front import AtFront, Front, Posted, errors_of, group, text, viewer_of, without_empty
+from connectors.pages.front import AtFront, Front, errors_of, group, text, without_empty
 from connectors.sealed import SECRETS
 from connectors.trials import Trial, tried
 from runtime.access import Access, Caller
 from runtime.refusals import Refused
-from web.forms import Values
+from web.forms import Posted, Values
 from web.guards import Id
+from web.pages import viewer_of
 from web.words import gettext as _
 
 router: Final = APIRouter()

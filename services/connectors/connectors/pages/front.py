@@ -7,10 +7,9 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, Request
 from pydantic import ValidationError
 
-from runtime.access import Access, Caller
 from runtime.refusals import Refused
-from web.forms import Values, field_errors, nest, rows
-from web.pages import Pages, Viewer
+from web.forms import Values, field_errors, refusal_errors, rows
+from web.pages import Pages
 from web.words import gettext as _
 
 GROUPS: Final = ("alertSources", "triggerTypes", "teams", "params.serviceIds")
@@ -31,21 +30,7 @@ async def front_of(request: Request) -> Front:
     return front
 
 
-async def form_of(request: Request) -> Values:
-    """The posted fields, nested by their dotted names; texts only."""
-    async with request.form() as form:
-        return nest((name, value) for name, value in form.multi_items() if isinstance(value, str))
-
-
 AtFront = Annotated[Front, Depends(front_of)]
-Posted = Annotated[Values, Depends(form_of)]
-
-
-def viewer_of(caller: Caller, access: Access) -> Viewer:
-    """Who looks, for zone and language."""
-    person = access.person(caller.user)
-    zone, language = (person.timezone, person.language) if person else ("UTC", "en")
-    return Viewer(caller.user, access.name(caller.user), role=caller.role, zone=zone, locale=language)
 
 
 def text(values: Values, name: str) -> str:
@@ -82,11 +67,7 @@ def without_empty(values: Values) -> dict[str, Any]:
 
 def errors_of(error: ValidationError | Refused) -> dict[str, str]:
     """What is wrong, by the name of the form's field; what concerns the whole is under ``."""
-    if isinstance(error, ValidationError):
-        found = field_errors(error)
-    else:
-        field, colon, words = error.refusal.message.partition(": ")
-        found = {field: words} if colon and " " not in field else {"": error.refusal.message}
+    found = field_errors(error) if isinstance(error, ValidationError) else refusal_errors(error.refusal.message)
     named: dict[str, str] = {}
     for name, words in found.items():
         field, said = _shown_at(name, words)

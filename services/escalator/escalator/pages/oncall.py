@@ -8,10 +8,11 @@ from fastapi import APIRouter, Depends, Request, Response
 from escalator.api import AtDesk, Knows, Reader, staffing_of
 from escalator.duties import Duty, Window, level_duties, on_call_until
 from escalator.oncall import OnCall, who
-from escalator.pages.front import AtFront, viewer_of
+from escalator.pages.front import AtFront
 from escalator.policies import Duties
 from events.accounts import Role
 from runtime.access import Access, Caller, caller
+from web.pages import viewer_of
 
 HORIZON: Final = timedelta(days=28)
 """How far ahead a badge looks: a duty that ends later is «for weeks»."""

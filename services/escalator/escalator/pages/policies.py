@@ -10,17 +10,7 @@ from escalator.api import AtDesk, Desk, Knows, Reader
 from escalator.bodies import PolicyBody
 from escalator.domain import schedule as kept
 from escalator.domain.escalation import Plan
-from escalator.pages.front import (
-    AtFront,
-    Front,
-    Posted,
-    body_of,
-    errors_of,
-    people_to_choose,
-    rearranged,
-    teams_to_choose,
-    viewer_of,
-)
+from escalator.pages.front import AtFront, Front, body_of, errors_of, people_to_choose, teams_to_choose
 from escalator.policies import Duties
 from escalator.rehearsal import Step, rehearse
 from escalator.roster import ScheduleSeen, Seen, TeamSeen, roster
@@ -28,8 +18,9 @@ from escalator.wallclock import MINUTE
 from events.escalator import PolicyChanged, Rule, Target
 from runtime.access import Access, Caller
 from runtime.refusals import Refused
-from web.forms import Values, rows
+from web.forms import Posted, Values, rearranged, rows
 from web.guards import Id
+from web.pages import viewer_of
 from web.words import gettext as _
 
 KINDS: Final = ("user", "schedule", "team")

@@ -11,17 +11,7 @@ from pydantic import ValidationError
 from escalator.api import AtDesk, Desk, Knows, Reader
 from escalator.bodies import ScheduleBody, ShiftBody, zones
 from escalator.oncall import OnCall, recorded_shifts, shifts, who
-from escalator.pages.front import (
-    AtFront,
-    Front,
-    Posted,
-    body_of,
-    errors_of,
-    people_to_choose,
-    rearranged,
-    teams_to_choose,
-    viewer_of,
-)
+from escalator.pages.front import AtFront, Front, body_of, errors_of, people_to_choose, teams_to_choose
 from escalator.wallclock import instant, local_time, wall, zone_of
 from escalator.week import DAYS
 from events.escalator import Layer, Restriction, ScheduleChanged, ScheduleType
@@ -29,8 +19,9 @@ from runtime.access import Access, Caller
 from runtime.refusals import Refused
 from web.calendar import Calendar, calendar
 from web.calendar import Shift as Drawn
-from web.forms import Values, rows
+from web.forms import Posted, Values, rearranged, rows
 from web.guards import ApiError, Id
+from web.pages import viewer_of
 from web.words import gettext as _
 
 WEEK: Final = timedelta(days=7)

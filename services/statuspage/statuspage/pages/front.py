@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from runtime.access import Access, Caller
 from runtime.refusals import Refused
-from web.forms import Values, add_row, field_errors, nest, remove_row, rows
-from web.pages import Pages, Viewer
+from web.forms import Values, field_errors, refusal_errors, rows
+from web.pages import Pages
 from web.session import SubscriberLinks
 
 
@@ -27,35 +27,7 @@ async def front_of(request: Request) -> Front:
     return front
 
 
-async def form_of(request: Request) -> Values:
-    """The posted fields, nested by their dotted names; texts only."""
-    async with request.form() as form:
-        return nest((name, value) for name, value in form.multi_items() if isinstance(value, str))
-
-
 AtFront = Annotated[Front, Depends(front_of)]
-Posted = Annotated[Values, Depends(form_of)]
-
-
-def viewer_of(caller: Caller, access: Access) -> Viewer:
-    """Who looks, for zone and language."""
-    person = access.person(caller.user)
-    zone, language = (person.timezone, person.language) if person else ("UTC", "en")
-    return Viewer(caller.user, access.name(caller.user), role=caller.role, zone=zone, locale=language)
-
-
-def rearranged(form: Values, fresh: Mapping[str, object]) -> bool:
-    """Carry out the button that adds or removes a row, if one was pressed. `fresh` gives new rows by the list's name."""
-    kind, _, path = str(form.pop("op", "")).partition(":")
-    if kind == "add":
-        add_row(form, path, _copy(fresh.get(path.rpartition(".")[2], "")))
-    elif kind == "del":
-        remove_row(form, path)
-    return kind in ("add", "del")
-
-
-def _copy(row: object) -> object:
-    return {name: _copy(value) for name, value in row.items()} if isinstance(row, dict) else row
 
 
 def ticked(form: Values, name: str) -> list[dict[str, str]]:
@@ -72,10 +44,7 @@ def errors_of(error: ValidationError | Refused, form: Values) -> dict[str, str]:
     """What is wrong, by the name of the form's field; what concerns the whole is under ``."""
     if isinstance(error, ValidationError):
         return field_errors(error, form)
-    field, colon, words = error.refusal.message.partition(": ")
-    if not colon or " " in field:
-        return {"": error.refusal.message}
-    return {field: words}
+    return refusal_errors(error.refusal.message)
 
 
 def of_lists(errors: Mapping[str, str], *names: str) -> dict[str, str]:

@@ -19,9 +19,10 @@ from statuspage.domain.service import Known
 from statuspage.domain.subscription import About
 from statuspage.domain.template import render
 from statuspage.incidents import EVERYTHING, STILL_OPEN, Filter, Seen
-from statuspage.pages.front import AtFront, Front, Posted, errors_of, given, of_lists, viewer_of
-from web.forms import Values, rows
+from statuspage.pages.front import AtFront, Front, errors_of, given, of_lists
+from web.forms import Posted, Values, rows
 from web.guards import Id
+from web.pages import viewer_of
 from web.words import gettext as _
 
 SIZE: Final = 50

@@ -15,9 +15,10 @@ from statuspage.bodies.maintenance import MaintenanceBody
 from statuspage.desk import Anybody, AtDesk, Desk, Knows
 from statuspage.domain.maintenance import Running
 from statuspage.maintenance import Filters, Phase, Seen
-from statuspage.pages.front import AtFront, Front, Posted, errors_of, given, of_lists, ticked, viewer_of
-from web.forms import Values
+from statuspage.pages.front import AtFront, Front, errors_of, given, of_lists, ticked
+from web.forms import Posted, Values
 from web.guards import Id
+from web.pages import viewer_of
 from web.words import gettext as _
 from web.words import zone
 

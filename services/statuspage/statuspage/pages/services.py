@@ -17,19 +17,10 @@ from statuspage.domain.subscription import About
 from statuspage.domain.uptime import bars, percentages
 from statuspage.maintenance import Filters, Phase
 from statuspage.pages.bars import TALLEST, bars_of, percent, troubled
-from statuspage.pages.front import (
-    AtFront,
-    Front,
-    Posted,
-    errors_of,
-    given,
-    of_lists,
-    teams_to_choose,
-    ticked,
-    viewer_of,
-)
-from web.forms import Values
+from statuspage.pages.front import AtFront, Front, errors_of, given, of_lists, teams_to_choose, ticked
+from web.forms import Posted, Values
 from web.guards import Id
+from web.pages import viewer_of
 from web.words import gettext as _
 from web.words import zone
 

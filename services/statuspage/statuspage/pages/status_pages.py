@@ -16,12 +16,13 @@ from statuspage.desk import Anybody, AtDesk, Desk, Knows
 from statuspage.domain.service import Known
 from statuspage.domain.subscription import About
 from statuspage.domain.uptime import worst
-from statuspage.pages.front import AtFront, Front, Posted, errors_of, given, rearranged, teams_to_choose, viewer_of
+from statuspage.pages.front import AtFront, Front, errors_of, given, teams_to_choose
 from statuspage.publics import MOST_AT_ONCE, Wish
 from statuspage.reader import TYPES, policy
 from statuspage.showing import is_public
-from web.forms import Values, rows
+from web.forms import Posted, Values, rearranged, rows
 from web.guards import Id
+from web.pages import viewer_of
 from web.words import gettext as _
 
 FRESH: Final[dict[str, object]] = {"rows": {"service": "", "group": "", "graph": "true"}}

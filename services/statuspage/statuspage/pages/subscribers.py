@@ -11,9 +11,9 @@ from starlette.exceptions import HTTPException
 from events.statuspage import StatuspageChanged
 from runtime.refusals import Refused
 from statuspage.desk import AtDesk, Desk
-from statuspage.pages.front import AtFront, Posted
+from statuspage.pages.front import AtFront
 from statuspage.publics import Known, Wish
-from web.forms import Values, rows
+from web.forms import Posted, Values, rows
 from web.words import gettext as _
 
 LONGEST: Final = 254

@@ -9,9 +9,9 @@ from runtime.refusals import invalid_field
 from runtime.resources import LARGEST_ID
 from statuspage.desk import Anybody, AtDesk
 from statuspage.domain.subscription import About, Who
-from statuspage.pages.front import AtFront, Posted
+from statuspage.pages.front import AtFront
 from statuspage.subscriptions import ADDRESSES
-from web.forms import Values
+from web.forms import Posted, Values
 from web.guards import Id
 from web.words import gettext as _
 

@@ -11,19 +11,10 @@ from runtime.refusals import Refused
 from statuspage.bodies.templates import TemplateBody
 from statuspage.desk import AtDesk, Desk, Knows, Responder
 from statuspage.domain.template import PLACEHOLDERS
-from statuspage.pages.front import (
-    AtFront,
-    Front,
-    Posted,
-    errors_of,
-    given,
-    of_lists,
-    teams_to_choose,
-    ticked,
-    viewer_of,
-)
-from web.forms import Values
+from statuspage.pages.front import AtFront, Front, errors_of, given, of_lists, teams_to_choose, ticked
+from web.forms import Posted, Values
 from web.guards import Id
+from web.pages import viewer_of
 from web.words import gettext as _
 
 router: Final = APIRouter()
