@@ -64,7 +64,7 @@ class Server:
 
 
 class SmtpSender:
-    """Sends mails as `sender` (`Alarum <alarum@example.org>`), over at most `connections` connections at once."""
+    """Sends mails as `sender` (`Alarum <alarum@example.org>`), over at most `connections` connections at once. A part of a role."""
 
     def __init__(self, url: str, sender: str, connections: int = CONNECTIONS) -> None:
         self._server = Server.parse(url)
@@ -85,12 +85,19 @@ class SmtpSender:
             return _judged(error)
         return Sent(_words(reply))
 
-    async def close(self) -> None:
+    async def start(self) -> None:
+        """Connections are made when there is something to send."""
+
+    async def stop(self) -> None:
         """Say goodbye on the connections that are kept."""
         idle, self._idle = self._idle, []
         for client in idle:
             with contextlib.suppress(SMTPException, OSError):
                 await client.quit()
+
+    def ready(self) -> str | None:
+        """It waits for nothing: a server that is away is a delivery's trouble."""
+        return None
 
     @contextlib.asynccontextmanager
     async def _connection(self) -> AsyncIterator[SMTP]:

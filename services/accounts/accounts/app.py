@@ -19,18 +19,14 @@ from accounts.throttle import Throttle
 from events.topics import ACCOUNTS, PEOPLE, VAULTS
 from runtime.access import Access, Door
 from runtime.audit import Audit
-from runtime.broker_kafka import of_process
-from runtime.clock import SystemClock
 from runtime.edge import install_refusals
-from runtime.ledger_postgres import PostgresLedger
 from runtime.ports import Broker, Clock, Ledger
 from runtime.restore import Restore
 from runtime.role import Part, Role
 from runtime.settings import Settings
 from runtime.shell import Shell, Wakes
-from runtime.topics import TopicCheck
-from runtime.vault import Keyring
 from runtime.views import Tail
+from runtime.wiring import people_keys_of, real, vault_of
 from web.errors import answer
 from web.guards import ApiError, SignInNeeded, install
 from web.pages import Pages, environment
@@ -41,17 +37,14 @@ OWN = (ACCOUNTS, PEOPLE, VAULTS["accounts"])
 
 def web(settings: Settings) -> Role:
     """The role as it runs: on the process' Kafka, and on Postgres."""
-    broker = of_process(settings)
-    ledger = PostgresLedger(settings.database_of("accounts"))
-    role = web_role(shell_of(settings, ledger, broker, SystemClock()))
-    return Role(role.name, [broker, ledger, TopicCheck(broker, OWN), *role.parts], role.http)
+    return real(settings, "accounts", shell_of, web_role, OWN)
 
 
 def keys_from(settings: Settings) -> Keys:
     """Raises ValueError that names the setting which is missing or malformed."""
     return Keys(
-        people=Keyring.parse(settings.people_keys.get_secret_value(), "PEOPLE_KEYS"),
-        vault=Keyring.parse(settings.vault_keys.get_secret_value(), "VAULT_KEYS"),
+        people=people_keys_of(settings),
+        vault=vault_of(settings),
     )
 
 

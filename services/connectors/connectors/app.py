@@ -34,16 +34,12 @@ from events.topics import (
     SOURCES,
     STATUSPAGES,
     VAULTS,
-    Topic,
 )
-from runtime.access import Access, Door
+from runtime.access import Door
 from runtime.audit import Audit
-from runtime.broker_kafka import of_process
-from runtime.clock import SystemClock
 from runtime.deliveries import Deliveries
 from runtime.edge import install_refusals
 from runtime.gate import Gate
-from runtime.ledger_postgres import PostgresLedger
 from runtime.ports import Broker, Clock, Ledger
 from runtime.restore import Restore
 from runtime.role import Part, Role
@@ -51,9 +47,8 @@ from runtime.settings import Settings
 from runtime.shell import Shell, Wakes
 from runtime.subscription import Deciding
 from runtime.ticks import Ticks
-from runtime.topics import TopicCheck
-from runtime.vault import Keyring
 from runtime.views import Tail
+from runtime.wiring import people_of, real, vault_of
 from web.errors import answer
 from web.guards import ApiError, SignInNeeded, install
 from web.pages import Pages, environment
@@ -67,33 +62,26 @@ OWN_TOPICS: Final = tuple(topic.name for topic in OWN)
 
 def worker(settings: Settings) -> Role:
     """The role as it runs: on the process' Kafka, and on Postgres."""
-    return _real(settings, worker_role, (*OWN, ALERTS, ESCALATIONS, INCIDENTS, SOURCES, ONCALL, STATUSPAGES))
+    return real(
+        settings,
+        "connectors",
+        shell_of,
+        worker_role,
+        (*OWN, ALERTS, ESCALATIONS, INCIDENTS, SOURCES, ONCALL, STATUSPAGES),
+    )
 
 
 def web(settings: Settings) -> Role:
     """The role as it runs: on the process' Kafka, and on Postgres."""
-    return _real(settings, web_role, (*OWN, ALERTS, ACCOUNTS, PEOPLE, SOURCES, ONCALL, STATUSPAGES))
-
-
-def _real(settings: Settings, role_of: Callable[[Shell], Role], topics: Sequence[Topic]) -> Role:
-    broker = of_process(settings)
-    ledger = PostgresLedger(settings.database_of("connectors"))
-    role = role_of(shell_of(settings, ledger, broker, SystemClock()))
-    return Role(role.name, [broker, ledger, TopicCheck(broker, topics), *role.parts], role.http)
+    return real(
+        settings, "connectors", shell_of, web_role, (*OWN, ALERTS, ACCOUNTS, PEOPLE, SOURCES, ONCALL, STATUSPAGES)
+    )
 
 
 def shell_of(settings: Settings, ledger: Ledger, broker: Broker, clock: Clock) -> Shell:
     return Shell(
         "connectors", settings=settings, ledger=ledger, broker=broker, clock=clock, kinds=KINDS, reindex=reindex
     )
-
-
-def people_of(settings: Settings) -> Access:
-    return Access(Keyring.parse(settings.people_keys.get_secret_value(), "PEOPLE_KEYS"))
-
-
-def vault_of(settings: Settings) -> Keyring:
-    return Keyring.parse(settings.vault_keys.get_secret_value(), "VAULT_KEYS")
 
 
 def post_of(settings: Settings) -> SmtpSender:
@@ -112,7 +100,7 @@ def worker_parts(shell: Shell, outside: Outside | None = None, post: Post | None
         Wakes(shell),
         Tail(shell, others),
         out,
-        *([Closing(mail)] if isinstance(mail, SmtpSender) else []),
+        *([mail] if isinstance(mail, SmtpSender) else []),
         Deciding(shell, reader=READER, topics=TOPICS, react=worker.react, believe=worker.believe),
         Ticks(shell, tick, Gate(shell, READER, (ALERTS.name,))),
         Deliveries(shell, sending),
@@ -164,19 +152,3 @@ def http_app(shell: Shell, desk: Desk, people: Tail) -> FastAPI:
     install_refusals(app, answer)
     install(app, pages=looks)
     return app
-
-
-class Closing:
-    """Says goodbye to the mail server at the end."""
-
-    def __init__(self, post: SmtpSender) -> None:
-        self._post = post
-
-    async def start(self) -> None:
-        """Connections are made when there is something to send."""
-
-    async def stop(self) -> None:
-        await self._post.close()
-
-    def ready(self) -> str | None:
-        return None

@@ -1,6 +1,6 @@
 """The wiring of the escalator: settings and adapters come in, the roles `escalator.worker` and `escalator.web` go out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -17,14 +17,11 @@ from escalator.references import References
 from escalator.schedules import Schedules
 from escalator.streams import KINDS
 from escalator.worker import Worker
-from events.topics import ACCOUNTS, ALERTS, ESCALATIONS, ONCALL, PEOPLE, SOURCES, Topic
+from events.topics import ACCOUNTS, ALERTS, ESCALATIONS, ONCALL, PEOPLE, SOURCES
 from runtime.access import Access, Door
 from runtime.audit import Audit
-from runtime.broker_kafka import of_process
-from runtime.clock import SystemClock
 from runtime.edge import install_refusals
 from runtime.gate import Gate
-from runtime.ledger_postgres import PostgresLedger
 from runtime.ports import Broker, Clock, Ledger
 from runtime.restore import Restore
 from runtime.role import Part, Role
@@ -32,9 +29,8 @@ from runtime.settings import Settings
 from runtime.shell import Shell, Wakes
 from runtime.subscription import Deciding
 from runtime.ticks import Ticks
-from runtime.topics import TopicCheck
-from runtime.vault import Keyring
 from runtime.views import Tail
+from runtime.wiring import people_of, real
 from web.errors import answer
 from web.guards import ApiError, SignInNeeded, install
 from web.pages import Pages, environment
@@ -48,19 +44,12 @@ OWN_TOPICS: Final = tuple(topic.name for topic in OWN)
 
 def worker(settings: Settings) -> Role:
     """The role as it runs: on the process' Kafka, and on Postgres."""
-    return _real(settings, worker_role, (*OWN, ALERTS, ACCOUNTS))
+    return real(settings, "escalator", shell_of, worker_role, (*OWN, ALERTS, ACCOUNTS))
 
 
 def web(settings: Settings) -> Role:
     """The role as it runs: on the process' Kafka, and on Postgres."""
-    return _real(settings, web_role, (*OWN, ACCOUNTS, PEOPLE, SOURCES))
-
-
-def _real(settings: Settings, role_of: Callable[[Shell], Role], topics: Sequence[Topic]) -> Role:
-    broker = of_process(settings)
-    ledger = PostgresLedger(settings.database_of("escalator"))
-    role = role_of(shell_of(settings, ledger, broker, SystemClock()))
-    return Role(role.name, [broker, ledger, TopicCheck(broker, topics), *role.parts], role.http)
+    return real(settings, "escalator", shell_of, web_role, (*OWN, ACCOUNTS, PEOPLE, SOURCES))
 
 
 def shell_of(settings: Settings, ledger: Ledger, broker: Broker, clock: Clock) -> Shell:
@@ -96,7 +85,7 @@ def worker_role(shell: Shell) -> Role:
 def web_role(shell: Shell) -> Role:
     """`escalator.web` on any adapters."""
     settings = shell.settings
-    access = Access(Keyring.parse(settings.people_keys.get_secret_value(), "PEOPLE_KEYS"))
+    access = people_of(settings)
     sources = Sources()
     people, used = Tail(shell, access), Tail(shell, sources)
     references = References(access, people.caught_up)

@@ -1,7 +1,7 @@
 """The wiring of ingest: settings and adapters come in, the roles `ingest.gateway`, `ingest.worker` and `ingest.web` go out."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -20,7 +20,6 @@ from events.topics import (
     SIGNALS,
     SOURCES,
     VAULTS,
-    Topic,
 )
 from ingest import api, audit_pages, audit_views, pages, synthetic
 from ingest.audit import Auditor, Checks, Told
@@ -37,13 +36,12 @@ from ingest.projection import project, project_foreign
 from ingest.setup import Setup
 from ingest.streams import KINDS
 from ingest.worker import TOPICS, Worker
-from runtime.access import Access, Door
+from runtime.access import Door
 from runtime.audit import Audit
 from runtime.broker_kafka import of_process
 from runtime.clock import SystemClock
 from runtime.edge import install_refusals
 from runtime.gate import Gate
-from runtime.ledger_postgres import PostgresLedger
 from runtime.ports import Broker, Clock, Ledger, Unavailable
 from runtime.projection import Projecting
 from runtime.records import Received
@@ -55,8 +53,8 @@ from runtime.subscription import Deciding
 from runtime.ticks import Ticks
 from runtime.topics import TopicCheck
 from runtime.unit import Unit
-from runtime.vault import Keyring
 from runtime.views import Surroundings, Tail
+from runtime.wiring import people_of, real, vault_of
 from web import openapi, styleguide
 from web.assets import static_routes
 from web.errors import answer
@@ -80,23 +78,20 @@ def gateway(settings: Settings) -> Role:
 
 def worker(settings: Settings) -> Role:
     """The role as it runs: on the process' Kafka, and on Postgres."""
-    return _real(settings, worker_role, (*OWN, SIGNALS, NOTIFICATIONS, ACTIONS, *CONFIGURATION.values()))
+    return real(
+        settings, "ingest", shell_of, worker_role, (*OWN, SIGNALS, NOTIFICATIONS, ACTIONS, *CONFIGURATION.values())
+    )
 
 
 def web(settings: Settings) -> Role:
     """The role as it runs: on the process' Kafka, and on Postgres."""
-    return _real(
+    return real(
         settings,
+        "ingest",
+        shell_of,
         web_role,
         (*OWN, SIGNALS, ESCALATIONS, NOTIFICATIONS, ACTIONS, INCIDENTS, PEOPLE, *CONFIGURATION.values()),
     )
-
-
-def _real(settings: Settings, role_of: Callable[[Shell], Role], topics: Sequence[Topic]) -> Role:
-    broker = of_process(settings)
-    ledger = PostgresLedger(settings.database_of("ingest"))
-    role = role_of(shell_of(settings, ledger, broker, SystemClock()))
-    return Role(role.name, [broker, ledger, TopicCheck(broker, topics), *role.parts], role.http)
 
 
 @dataclass(frozen=True)
@@ -162,7 +157,7 @@ def worker_role(shell: Shell) -> Role:
 
 def web_role(shell: Shell) -> Role:
     settings = shell.settings
-    access = Access(Keyring.parse(settings.people_keys.get_secret_value(), "PEOPLE_KEYS"))
+    access = people_of(settings)
     policies, keys, hub = Policies(), Keys(), Hub()
     maintenance, setup = Maintenance(), Setup()
     people, oncall, sources = Tail(shell, access), Tail(shell, policies), Tail(shell, keys)
@@ -187,7 +182,7 @@ def web_role(shell: Shell) -> Role:
         Checks(shell, auditor),
     )
     beliefs = Beliefs(access, policies, people.caught_up, oncall.caught_up)
-    keyring = Keyring.parse(settings.vault_keys.get_secret_value(), "VAULT_KEYS")
+    keyring = vault_of(settings)
     office = Office(
         shell,
         AlertDesk(shell, beliefs),

@@ -6,7 +6,7 @@ from datetime import timedelta
 from fastapi import FastAPI
 
 from channels.smtp import SmtpSender
-from events.topics import ACCOUNTS, ALERTS, ESCALATIONS, INCIDENTS, NOTIFICATIONS, ONCALL, PEOPLE, REACH, VAULTS, Topic
+from events.topics import ACCOUNTS, ALERTS, ESCALATIONS, INCIDENTS, NOTIFICATIONS, ONCALL, PEOPLE, REACH, VAULTS
 from notifier import api, audit, me, notices, pages, preferences
 from notifier.answers import Answers
 from notifier.bulletins import Announcer
@@ -21,12 +21,9 @@ from notifier.streams import KINDS
 from notifier.worker import READER, TOPICS, Worker
 from runtime.access import Access, Door
 from runtime.audit import Audit
-from runtime.broker_kafka import of_process
-from runtime.clock import SystemClock
 from runtime.deliveries import Deliveries
 from runtime.edge import install_refusals
 from runtime.gate import Gate
-from runtime.ledger_postgres import PostgresLedger
 from runtime.outcomes import Outcomes
 from runtime.ports import Broker, Clock, Ledger
 from runtime.restore import Restore
@@ -35,9 +32,8 @@ from runtime.settings import Settings
 from runtime.shell import Shell, Wakes
 from runtime.subscription import Deciding
 from runtime.ticks import Ticks
-from runtime.topics import TopicCheck
-from runtime.vault import Keyring
 from runtime.views import Tail
+from runtime.wiring import people_of, real, vault_of
 from web.errors import answer
 from web.guards import ApiError, SignInNeeded, install
 from web.pages import Pages, environment
@@ -49,19 +45,14 @@ OWN_TOPICS = tuple(topic.name for topic in OWN)
 
 def worker(settings: Settings) -> Role:
     """The role as it runs: on the process' Kafka, and on Postgres."""
-    return _real(settings, worker_role, (*OWN, ALERTS, ESCALATIONS, ONCALL, INCIDENTS, ACCOUNTS, PEOPLE))
+    return real(
+        settings, "notifier", shell_of, worker_role, (*OWN, ALERTS, ESCALATIONS, ONCALL, INCIDENTS, ACCOUNTS, PEOPLE)
+    )
 
 
 def web(settings: Settings) -> Role:
     """The role as it runs: on the process' Kafka, and on Postgres."""
-    return _real(settings, web_role, (*OWN, ALERTS, ACCOUNTS, PEOPLE))
-
-
-def _real(settings: Settings, role_of: Callable[[Shell], Role], topics: Sequence[Topic]) -> Role:
-    broker = of_process(settings)
-    ledger = PostgresLedger(settings.database_of("notifier"))
-    role = role_of(shell_of(settings, ledger, broker, SystemClock()))
-    return Role(role.name, [broker, ledger, TopicCheck(broker, topics), *role.parts], role.http)
+    return real(settings, "notifier", shell_of, web_role, (*OWN, ALERTS, ACCOUNTS, PEOPLE))
 
 
 def shell_of(settings: Settings, ledger: Ledger, broker: Broker, clock: Clock) -> Shell:
@@ -74,14 +65,6 @@ def post_of(settings: Settings) -> SmtpSender:
 
 def minute_of(settings: Settings) -> timedelta:
     return timedelta(seconds=settings.minute_s)
-
-
-def people_of(settings: Settings) -> Access:
-    return Access(Keyring.parse(settings.people_keys.get_secret_value(), "PEOPLE_KEYS"))
-
-
-def vault_of(settings: Settings) -> Keyring:
-    return Keyring.parse(settings.vault_keys.get_secret_value(), "VAULT_KEYS")
 
 
 def links_of(shell: Shell) -> AnswerLinks:
@@ -111,7 +94,7 @@ def worker_parts(shell: Shell, post: Post | None = None) -> Sequence[Part]:
         Restore(shell, OWN_TOPICS),
         Wakes(shell),
         tail,
-        *([Closing(out)] if isinstance(out, SmtpSender) else []),
+        *([out] if isinstance(out, SmtpSender) else []),
         Deciding(shell, reader=READER, topics=TOPICS, react=worker.react, believe=worker.believe),
         Ticks(shell, worker.tick, gate),
         Deliveries(shell, ByChannel({"email": mailer, notices.CHANNEL: noticer}), gate),
@@ -134,7 +117,7 @@ def web_role(shell: Shell, post: Post | None = None) -> Role:
         Wakes(shell),
         tail,
         Tail(shell, outcomes, from_end=True),
-        *([Closing(out)] if isinstance(out, SmtpSender) else []),
+        *([out] if isinstance(out, SmtpSender) else []),
     )
     return Role("notifier.web", parts, http_app(shell, desk, Answers(shell, outcomes), access, tail))
 
@@ -152,19 +135,3 @@ def http_app(shell: Shell, desk: Desk, answers: Answers, access: Access, tail: T
     install_refusals(app, answer)
     install(app, pages=looks)
     return app
-
-
-class Closing:
-    """Says goodbye to the mail server at the end."""
-
-    def __init__(self, post: SmtpSender) -> None:
-        self._post = post
-
-    async def start(self) -> None:
-        """Connections are made when there is something to send."""
-
-    async def stop(self) -> None:
-        await self._post.close()
-
-    def ready(self) -> str | None:
-        return None

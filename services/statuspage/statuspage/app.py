@@ -1,6 +1,6 @@
 """The wiring of statuspage: settings and adapters come in, the roles `statuspage.worker`, `statuspage.web` and `statuspage.reader` go out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,15 +17,11 @@ from events.topics import (
     SOURCES,
     STATUSPAGES,
     VAULTS,
-    Topic,
 )
 from runtime.access import Access, Door
 from runtime.audit import Audit
-from runtime.broker_kafka import of_process
-from runtime.clock import SystemClock
 from runtime.deliveries import Deliveries
 from runtime.edge import install_refusals
-from runtime.ledger_postgres import PostgresLedger
 from runtime.ports import Broker, Clock, Ledger
 from runtime.restore import Restore
 from runtime.role import Part, Role
@@ -33,10 +29,9 @@ from runtime.settings import Settings
 from runtime.shell import Shell, Wakes
 from runtime.subscription import Deciding
 from runtime.ticks import Ticks
-from runtime.topics import TopicCheck
 from runtime.unit import Unit
-from runtime.vault import Keyring
 from runtime.views import Tail
+from runtime.wiring import people_of, real, vault_of
 from statuspage import api, indexes, pages, publics, register, showing
 from statuspage.announcing import Announcer
 from statuspage.board import Board
@@ -44,7 +39,7 @@ from statuspage.clockwork import by_kind
 from statuspage.desk import Desk
 from statuspage.incident_templates import Templates
 from statuspage.incidents import Incidents
-from statuspage.mailroom import Closing, Mailroom, Post
+from statuspage.mailroom import Mailroom, Post
 from statuspage.mails import Writer
 from statuspage.maintenance import Maintenances
 from statuspage.pages.front import Front
@@ -77,26 +72,19 @@ OWN_TOPICS: Final = tuple(topic.name for topic in OWN)
 
 def worker(settings: Settings) -> Role:
     """The role as it runs: on the process' Kafka, and on Postgres."""
-    return _real(settings, worker_role, (*OWN, ACTIONS, ACCOUNTS, PEOPLE))
+    return real(
+        settings, "statuspage", shell_of, worker_role, (*OWN, ACTIONS, ACCOUNTS, PEOPLE, POSITIONS["statuspage"])
+    )
 
 
 def web(settings: Settings) -> Role:
     """The role as it runs: on the process' Kafka, and on Postgres."""
-    return _real(settings, web_role, (*OWN, ACCOUNTS, PEOPLE, SOURCES))
+    return real(settings, "statuspage", shell_of, web_role, (*OWN, ACCOUNTS, PEOPLE, SOURCES, POSITIONS["statuspage"]))
 
 
 def reader(settings: Settings) -> Role:
     """The role as it runs: on nothing but the files that the worker wrote."""
     return Role(READER, http=Reader(Path(settings.pages_dir), settings.public_url))
-
-
-def _real(settings: Settings, role_of: Callable[[Shell], Role], topics: Sequence[Topic]) -> Role:
-    broker = of_process(settings)
-    ledger = PostgresLedger(settings.database_of("statuspage"))
-    role = role_of(shell_of(settings, ledger, broker, SystemClock()))
-    return Role(
-        role.name, [broker, ledger, TopicCheck(broker, (*topics, POSITIONS["statuspage"])), *role.parts], role.http
-    )
 
 
 def shell_of(settings: Settings, ledger: Ledger, broker: Broker, clock: Clock) -> Shell:
@@ -109,14 +97,6 @@ def shell_of(settings: Settings, ledger: Ledger, broker: Broker, clock: Clock) -
     return Shell(
         "statuspage", settings=settings, ledger=ledger, broker=broker, clock=clock, kinds=KINDS, reindex=reindex
     )
-
-
-def people_of(settings: Settings) -> Access:
-    return Access(Keyring.parse(settings.people_keys.get_secret_value(), "PEOPLE_KEYS"))
-
-
-def vault_of(settings: Settings) -> Keyring:
-    return Keyring.parse(settings.vault_keys.get_secret_value(), "VAULT_KEYS")
 
 
 def pepper_of(settings: Settings) -> bytes:
@@ -149,7 +129,7 @@ def worker_parts(shell: Shell, post: Post | None = None) -> Sequence[Part]:
         Restore(shell, OWN_TOPICS),
         Wakes(shell),
         people,
-        *([Closing(out)] if isinstance(out, SmtpSender) else []),
+        *([out] if isinstance(out, SmtpSender) else []),
         actions,
         ticks,
         Deliveries(shell, Mailroom(writer, out, vault_of(shell.settings), shell.clock)),

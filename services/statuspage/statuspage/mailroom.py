@@ -7,7 +7,6 @@ from typing import Final, Protocol
 
 from channels import attempts
 from channels.mail import Mail
-from channels.smtp import SmtpSender
 from events.cells import CellSealed
 from events.statuspage import StatuspageChanged
 from runtime.deliveries import Later, Refused, Result, Sent
@@ -105,19 +104,3 @@ def _result(attempt: attempts.Attempt) -> Result:
             return Later(error, retry_after_s)
         case attempts.Refused(error):
             return Refused(error)
-
-
-class Closing:
-    """Says goodbye to the mail server at the end."""
-
-    def __init__(self, post: SmtpSender) -> None:
-        self._post = post
-
-    async def start(self) -> None:
-        """Connections are made when there is something to send."""
-
-    async def stop(self) -> None:
-        await self._post.close()
-
-    def ready(self) -> str | None:
-        return None

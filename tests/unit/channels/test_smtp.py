@@ -106,7 +106,7 @@ def sender_for(inbox: Inbox) -> SmtpSender:
 async def test_a_mail_arrives_and_the_server_s_words_are_kept(inbox: Inbox) -> None:
     sender = sender_for(inbox)
     assert await sender.send(mail()) == Sent("2.0.0 queued as 7F3A")
-    await sender.close()
+    await sender.stop()
     (received,) = inbox.mails
     assert message_from_bytes(received, policy=default)["Subject"] == "[HIGH] Disk 1 full"
     assert inbox.recipients == ["ada@example.org"]
@@ -116,14 +116,14 @@ async def test_one_connection_carries_many_mails(inbox: Inbox) -> None:
     sender = sender_for(inbox)
     for number in range(5):
         assert isinstance(await sender.send(mail(number)), Sent)
-    await sender.close()
+    await sender.stop()
     assert (len(inbox.mails), inbox.sessions) == (5, 1)
 
 
 async def test_many_mails_at_once_share_few_connections(inbox: Inbox) -> None:
     sender = SmtpSender(f"smtp://127.0.0.1:{inbox.port}", FROM, connections=3)
     results = await asyncio.gather(*(sender.send(mail(number)) for number in range(20)))
-    await sender.close()
+    await sender.stop()
     assert all(isinstance(result, Sent) for result in results)
     assert len(inbox.mails) == 20
     assert inbox.sessions <= 3
@@ -135,7 +135,7 @@ async def test_a_permanent_refusal_keeps_the_server_s_words_without_the_address(
     assert await sender.send(mail()) == Refused("550 5.1.1 <a***@example.org>: no such user")
     inbox.on_rcpt, inbox.on_data = "250 OK", "554 5.7.1 looks like spam"
     assert await sender.send(mail()) == Refused("554 5.7.1 looks like spam")
-    await sender.close()
+    await sender.stop()
     assert inbox.mails == []
 
 
@@ -145,7 +145,7 @@ async def test_a_refused_mail_does_not_cost_the_connection(inbox: Inbox) -> None
     await sender.send(mail())
     inbox.on_rcpt = "250 OK"
     assert isinstance(await sender.send(mail()), Sent)
-    await sender.close()
+    await sender.stop()
     assert inbox.sessions == 1
 
 
@@ -155,7 +155,7 @@ async def test_a_passing_refusal_is_tried_later(inbox: Inbox) -> None:
     assert await sender.send(mail()) == Later("450 4.2.1 greylisted")
     inbox.on_rcpt, inbox.on_data = "250 OK", "452 4.3.1 no space"
     assert await sender.send(mail()) == Later("452 4.3.1 no space")
-    await sender.close()
+    await sender.stop()
 
 
 async def test_a_server_that_is_away_is_tried_later_and_its_return_is_noticed() -> None:
@@ -173,7 +173,7 @@ async def test_a_server_that_is_away_is_tried_later_and_its_return_is_noticed() 
     async with Listening(Inbox(), port) as back:
         assert isinstance(await sender.send(mail()), Sent)
         assert len(back.mails) == 1
-    await sender.close()
+    await sender.stop()
 
 
 async def test_signing_in_with_a_wrong_password_is_somebody_s_to_mend() -> None:
@@ -184,8 +184,8 @@ async def test_signing_in_with_a_wrong_password_is_somebody_s_to_mend() -> None:
         refused = await wrong.send(mail())
         assert isinstance(refused, Later)
         assert refused.error.startswith("535")
-        await right.close()
-        await wrong.close()
+        await right.stop()
+        await wrong.stop()
 
 
 async def test_what_is_no_address_never_reaches_the_server(inbox: Inbox) -> None:
