@@ -136,4 +136,8 @@ def place_of(body: bytes) -> tuple[str, int]:
 
 def _version(event_id: str) -> int:
     _, at_sign, version = event_id.rpartition("@")
-    return int(version) if at_sign else 0
+    if not at_sign:
+        return 0
+    if not (version.isascii() and version.isdecimal() and len(version) < 19):
+        raise MalformedEvent(f"{event_id}: what follows its last @ is no version")
+    return int(version)

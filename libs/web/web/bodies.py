@@ -1,6 +1,7 @@
 """Is this body safe to hand on? In come bytes, out comes a JSON value, or an `ApiError` that names the field."""
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from typing import Any, Final, NoReturn
@@ -8,15 +9,16 @@ from typing import Any, Final, NoReturn
 from web.errors import ApiError
 
 MAX_DEPTH: Final = 64
-_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+"""Possessive, and content with no end: each byte is looked at once, whatever is sent."""
 _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def parse_json(body: bytes) -> Any:
     """The JSON value in `body`.
 
-    Raises ApiError 400: `MALFORMED_JSON`, `NESTED_TOO_DEEPLY` (more than 64 levels), `VALIDATION_ERROR` naming the
-    field whose text holds a NUL or half a surrogate pair (databases refuse both).
+    Raises ApiError 400: `MALFORMED_JSON` (also for what is not UTF-8), `NESTED_TOO_DEEPLY` (more than 64 levels),
+    `VALIDATION_ERROR` naming the field whose text holds a NUL or half a surrogate pair (databases refuse both).
     """
     _refuse_depth(body)
     value = _load(body)
@@ -27,7 +29,8 @@ def parse_json(body: bytes) -> Any:
 
 def _load(body: bytes) -> Any:
     try:
-        return json.loads(body, parse_constant=_refuse_constant)
+        # of bytes, `json` would also take UTF-16 and halves of surrogate pairs
+        return json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:  # broken UTF-8 and over-long numbers are ValueErrors too
         raise ApiError(400, "MALFORMED_JSON", f"The body is not valid JSON: {_where(error)}") from None
 
@@ -44,6 +47,14 @@ def _where(error: Exception) -> str:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ApiError(400, "MALFORMED_JSON", f"The body is not valid JSON: {name} is no JSON number")
+
+
+def _finite(digits: str) -> float:
+    """`1e999` is a number to JSON's grammar, infinite to us, and nothing that we could answer or store."""
+    number = float(digits)
+    if math.isinf(number):
+        raise ApiError(400, "MALFORMED_JSON", f"The body is not valid JSON: {digits[:40]} is too large a number")
+    return number
 
 
 def _refuse_depth(body: bytes) -> None:

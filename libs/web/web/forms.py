@@ -47,13 +47,21 @@ def rows(values: object) -> list[tuple[str, Any]]:
 def add_row(values: Values, path: str, row: object = "") -> str:
     """Append a row below `path`; its key is one more than the highest ever seen there. Gives the key."""
     target = values
-    for step in path.split("."):
+    steps = path.split(".")
+    if len(steps) >= MAX_DEPTH:
+        raise ApiError(400, "VALIDATION_ERROR", f"{path[:80]}: is nested too deep")
+    for step in steps:
         target = target.setdefault(step, {})
         if not isinstance(target, dict):
-            raise ApiError(400, "VALIDATION_ERROR", f"{path}: is no list of rows")
-    key = str(max((int(key) for key in target if key.isdecimal()), default=-1) + 1)
+            raise ApiError(400, "VALIDATION_ERROR", f"{path[:80]}: is no list of rows")
+    key = str(max((int(key) for key in target if _is_row(key)), default=-1) + 1)
     target[key] = row
     return key
+
+
+def _is_row(key: str) -> bool:
+    """Whether a key may be one that `add_row` gave."""
+    return key.isascii() and key.isdecimal() and len(key) < 10
 
 
 def remove_row(values: Values, path: str) -> None:

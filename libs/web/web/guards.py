@@ -23,6 +23,7 @@ log = logging.getLogger("web")
 
 MAX_BODY: Final = 2 * 1024 * 1024
 DRAINED: Final = 16 * 1024 * 1024
+LONGEST_WORD: Final = len("notification-preferences")
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 CSP: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -111,9 +112,14 @@ class Unexpected:
 
 def _apologise(request: Request, error: Exception) -> Response:
     request_id = request.scope.get("state", {}).get("request_id", "")
-    about = {"request_id": request_id, "method": request.method, "path": request.url.path}
+    about = {"request_id": request_id, "method": request.method, "path": _without_tokens(request.url.path)}
     log.error("request failed", extra=about, exc_info=error)
     return answer(request, 500, "INTERNAL_ERROR", f"Something went wrong on our side. Request id: {request_id}")
+
+
+def _without_tokens(path: str) -> str:
+    """The path for a log: long segments are keys and tokens of links, and open what they name."""
+    return "/".join("…" if len(segment) > LONGEST_WORD else segment for segment in path.split("/"))
 
 
 class BodyLimit:
@@ -132,7 +138,7 @@ class BodyLimit:
             return
         declared = Headers(scope=scope).get("content-length", "0")
         try:
-            if not declared.isdigit() or int(declared) > self._max_body:
+            if not _is_within(declared, self._max_body):
                 raise _TooLong
             await self._app(scope, self._counted(receive), send)
         except _TooLong as error:
@@ -152,6 +158,11 @@ class BodyLimit:
             return message
 
         return counting
+
+
+def _is_within(declared: str, most: int) -> bool:
+    """A length that was declared, in bytes; one that is no number is within nothing."""
+    return declared.isascii() and declared.isdecimal() and len(declared) < 19 and int(declared) <= most
 
 
 async def _discarded(receive: Receive) -> bool:
@@ -202,7 +213,15 @@ class SameOrigin:
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
         if site is not None:
             return site in ("same-origin", "none")
-        return origin is None or urlsplit(origin).netloc == headers.get("host")
+        return origin is None or _host_of(origin) == headers.get("host")
+
+
+def _host_of(origin: str) -> str | None:
+    """`host:port`; None for what no browser says."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 class SaneInput:

@@ -31,7 +31,7 @@ class _Group(Payload):
     common_labels: Texts = Field(default_factory=dict, validation_alias="commonLabels")
     common_annotations: Texts = Field(default_factory=dict, validation_alias="commonAnnotations")
     external_url: str | None = Field(None, validation_alias="externalURL")
-    truncated: int = Field(0, validation_alias="truncatedAlerts")
+    truncated: int = Field(0, ge=0, lt=2**64, validation_alias="truncatedAlerts")
 
 
 def parse(payload: Any, asked: Asked) -> Parsed:
