@@ -209,17 +209,21 @@ class Gateway:
     def _signal(
         self, request: Request, dialect: Dialect, source: SourceChanged, key: str, body: str, sender_id: str | None
     ) -> SignalReceived:
-        """The fact to be stored; the key gives way to the source's id in its address, too."""
-        mark, headers = f"source-{source.source}", request.headers
+        """The fact to be stored; the key gives way to the source's id in its address and its headers, too."""
+        headers = request.headers
+
+        def clean(text: str) -> str:
+            return text.replace(key, f"source-{source.source}")
+
         return SignalReceived(
             signal=_signal_id(source.source, sender_id),
             source=source.source,
             integration=dialect.integration,
-            content_type=headers.get("content-type", "application/json")[:100],
-            headers={name: headers[name].replace(key, mark)[:500] for name in KEPT_HEADERS if name in headers},
-            query={name[:100]: value.replace(key, mark)[:500] for name, value in request.query_params.items()},
+            content_type=clean(headers.get("content-type", "application/json"))[:100],
+            headers={name: clean(headers[name])[:500] for name in KEPT_HEADERS if name in headers},
+            query={clean(name)[:100]: clean(value)[:500] for name, value in request.query_params.items()},
             body=body,
-            sender_id=sender_id,
+            sender_id=sender_id and clean(sender_id),
             at=self._clock.now(),
         )
 
