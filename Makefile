@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 RUN    := .venv/bin/python
-PARTS  := libs services deploy tests
+PARTS  := libs services deploy tests bench
 WORKERS ?= 3  # most tests wait; files, and what shares a suite, stay together (tests/conftest.py)
 
 # What a developer's other projects set must not change what runs here.
@@ -14,7 +14,7 @@ unexport PGHOST PGHOSTADDR PGPORT PGUSER PGPASSWORD PGDATABASE PGDATA PGSERVICE 
 export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help ready up down demo test simulate lint types soak check-images docs lock clean
+.PHONY: help ready up down demo test bench simulate lint types soak check-images docs lock clean
 
 help: ## list these targets
 	@echo "make <target> [PORT=8080] [DATA_DIR=.alarum] [SMTP_URL=smtp://host:25] [BACKEND=docker]"; echo
@@ -45,6 +45,9 @@ lint: ready ## style, and the contracts between the parts
 
 simulate: ready ## live through 10,000 random nights; NIGHTS= and FIRST= say which, SEED= tells one night's story
 	@$(RUN) -m tests.simulation.simulate $(if $(SEED),--seed $(SEED),--nights $(or $(NIGHTS),10000) --first $(or $(FIRST),0))
+
+bench: ready ## measure a suite of its own, one table and reports/bench-<commit>.json; ARGS='--rows … --against REF --long'
+	@$(RUN) -m bench $(ARGS)
 
 types: ready ## strict types
 	@.venv/bin/mypy $(PARTS)

@@ -1,0 +1,146 @@
+"""`make bench`: starts the suite with a process for each role, measures row by row, prints one table and writes JSON.
+
+make bench                                          every row of the default run, under ten minutes
+make bench ARGS="--rows accepted,decided"           some rows
+make bench ARGS="--against HEAD~3 --rows accepted"  two versions in one run, alternating
+make bench ARGS=--long                              minutes for each row, large bases, two replicas
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from bench.figures import Found, table
+from bench.machine import describe
+from bench.rows import LONG_ONLY, ROWS, Bench, Pace
+from bench.sink import Sink
+from bench.suites import HOME, MINUTE_S, ROOT, STORM_WINDOW_S, CannotRun, Suite, Version, ours, theirs
+from bench.usage import measured
+from bench.world import PEOPLE, SOURCES, made
+
+METHOD = (
+    "Suite: a process for each role, Kafka and Postgres, all on this machine with the load client and the mail server it sends to; "
+    f"{PEOPLE} people, {SOURCES} alert sources; a minute of patience lasts {MINUTE_S:.0f} s, a storm's window {STORM_WINDOW_S:.0f} s. "
+    "fsync is on in both. Latency counts from when an event was due (open loop) or sent (closed loop). Medians over rounds. "
+    "«others»: cores that neither the suite nor the load client took while the row ran (a second version's idle suite is among them)."
+)
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    asked = _asked()
+    try:
+        versions = [ours(), *([theirs(asked.against)] if asked.against else [])]
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            report = runner.run(_measure(versions, asked))
+    except CannotRun as failure:
+        sys.stderr.write(f"\nbench: {failure}\n")
+        return 1
+    file = Path(asked.output) if asked.output else ROOT / "reports" / f"bench-{versions[0].commit.rstrip('+')}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(report, indent=1))
+    say(f"\nwritten to {file}")
+    return 0
+
+
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="make bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--rows", type=_rows, default=None, help=f"some of {','.join(ROWS)}")
+    parser.add_argument("--against", metavar="REF", help="a git ref to compare the working tree with")
+    parser.add_argument("--rounds", type=int, help="how often each row runs; 1, or 2 with --against")
+    parser.add_argument("--long", action="store_true", help="longer rows, and those that need a large base")
+    parser.add_argument("--rates", type=_rates, default=(1, 100, 500), help="events/s of `messages`; 1,100,500")
+    parser.add_argument("--output", help="where the JSON goes; reports/bench-<commit>.json")
+    parser.add_argument("--keep", action="store_true", help="leave the data folders")
+    asked = parser.parse_args()
+    asked.rows = asked.rows or [name for name in ROWS if asked.long or name not in LONG_ONLY]
+    asked.rounds = asked.rounds or (2 if asked.against else 1)
+    return asked
+
+
+def _rows(text: str) -> list[str]:
+    names = text.split(",")
+    if unknown := [name for name in names if name not in ROWS]:
+        raise argparse.ArgumentTypeError(f"no row {', '.join(unknown)}; there are {', '.join(ROWS)}")
+    return [name for name in ROWS if name in names]
+
+
+def _rates(text: str) -> tuple[int, ...]:
+    return tuple(int(word) for word in text.split(","))
+
+
+async def _measure(versions: Sequence[Version], asked: argparse.Namespace) -> dict[str, Any]:
+    before, pace, found = describe(), Pace(), list[Found]()
+    async with AsyncExitStack() as stack:
+        benches = [
+            await stack.enter_async_context(_running(version, pace, asked, HOME / f"data-{number}"))
+            for number, version in enumerate(versions)
+        ]
+        for name in asked.rows:
+            for turn in range(asked.rounds):
+                for bench in benches if turn % 2 == 0 else reversed(benches):
+                    found += await _row(name, bench, turn)
+    after = describe()
+    names = [version.name for version in versions]
+    _tell(before, after, found, names)
+    return {
+        "machine": before,
+        "load_after": after["load"],
+        "method": METHOD,
+        "versions": names,
+        "asked": {name: value for name, value in vars(asked).items() if name != "output"},
+        "figures": [one.as_json() for one in found],
+    }
+
+
+@asynccontextmanager
+async def _running(version: Version, pace: Pace, asked: argparse.Namespace, data_dir: Path) -> AsyncIterator[Bench]:
+    sink = Sink()
+    await sink.start()
+    suite = Suite(version, data_dir, sink.url)
+    began = time.monotonic()
+    try:
+        await suite.start()
+        world = await made(suite)
+        say(f"{version.name} runs, with {len(world.sources)} sources ({time.monotonic() - began:.0f} s)")
+        yield Bench(suite, world, sink, pace, asked.long, asked.rates)
+    finally:
+        await suite.stop(keep=asked.keep)
+        await sink.stop()
+
+
+async def _row(name: str, bench: Bench, turn: int) -> list[Found]:
+    began, version = time.monotonic(), bench.suite.version.name
+    with measured(bench.suite) as used:
+        figures = await ROWS[name](bench)
+    say(f"{version}: {name} ({time.monotonic() - began:.0f} s, others took {used.others_cores:.2f} cores)")
+    return [Found(version, turn, used.others_cores, figure) for figure in figures]
+
+
+def _tell(before: dict[str, Any], after: dict[str, Any], found: Sequence[Found], names: Sequence[str]) -> None:
+    rows = [one for one in found if not one.figure.row.startswith("process ")]
+    processes = [one for one in found if one.figure.row.startswith("process ")]
+    say(f"\n{', '.join(f'{name} {value}' for name, value in before.items())}; load afterwards {after['load']}")
+    say(f"\n{METHOD}\n")
+    say(table(rows, names))
+    if processes:
+        say("")
+        say(table(processes, names))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
