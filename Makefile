@@ -14,7 +14,7 @@ unexport PGHOST PGHOSTADDR PGPORT PGUSER PGPASSWORD PGDATABASE PGDATA PGSERVICE 
 export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help ready up down demo test bench simulate lint types soak check-images docs lock clean
+.PHONY: help ready up down demo test bench simulate chaos lint types soak check-images docs lock clean
 
 help: ## list these targets
 	@echo "make <target> [PORT=8080] [DATA_DIR=.alarum] [SMTP_URL=smtp://host:25] [BACKEND=docker]"; echo
@@ -48,6 +48,9 @@ simulate: ready ## live through 10,000 random nights; NIGHTS= and FIRST= say whi
 
 bench: ready ## measure a suite of its own, one table and reports/bench-<commit>.json; ARGS='--rows … --against REF --long'
 	@$(RUN) -m bench $(ARGS)
+
+chaos: ready ## kill, freeze and fill for an hour, and judge from outside; ARGS='kills --kills 30' narrows
+	@$(RUN) -m tests.chaos.run $(ARGS)
 
 types: ready ## strict types
 	@.venv/bin/mypy $(PARTS)
