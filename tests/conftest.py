@@ -15,7 +15,7 @@ from runtime import broker_kafka
 from runtime.kafka_producer import KafkaProducer
 from tests.backend import Backend, make_backend
 
-ROLES = ("tests/e2e/test_faults.py", "tests/e2e/test_processes.py", "tests/e2e/test_trace.py")
+ROLES = ("tests/e2e/test_faults.py", "tests/e2e/test_kills.py", "tests/e2e/test_processes.py", "tests/e2e/test_trace.py")
 """Files that share the suite with a process for each role; the other journeys share another one."""
 ONE_BY_ONE = (
     "tests/integration/machinery/test_mutants.py",
