@@ -29,7 +29,7 @@ from launcher.suite import Plan, Suite, WrongWish, read_env, secrets_of, suite_o
 
 WATCH_S = 0.5
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
-SETTLED_S = 60.0  # whoever lived this long gets the first pause again
+SETTLED_S = 10.0  # whoever lived this long gets the first pause again
 LOG_LIMIT = 50_000_000
 TRIM_S = 60.0
 
@@ -187,11 +187,11 @@ class Supervisor:
             await asyncio.sleep(WATCH_S)
             if server.is_running():
                 continue
-            pause = FIRST_PAUSE_S if time.monotonic() - started > SETTLED_S else min(pause * 2, LONGEST_PAUSE_S)
+            pause = next_pause(pause, lived_s=time.monotonic() - started)
             self._say(f"{server.name} ended; it is started again in {pause:.1f} s")
             await asyncio.sleep(pause)
-            started = time.monotonic()
             await self._revive(server)
+            started = time.monotonic()
 
     async def _revive(self, server: Server) -> None:
         """A process of ours may wait for servers that are away, so it is only launched; servers are waited for."""
@@ -213,6 +213,11 @@ class Supervisor:
                 if log.stat().st_size > LOG_LIMIT:
                     await asyncio.to_thread(shutil.copyfile, log, log.with_suffix(".old"))
                     os.truncate(log, 0)
+
+
+def next_pause(before_s: float, lived_s: float) -> float:
+    """Seconds before the next start: twice as many as before each time, unless it had lived for a while."""
+    return FIRST_PAUSE_S if lived_s > SETTLED_S else min(before_s * 2, LONGEST_PAUSE_S)
 
 
 async def _together(*steps: Coroutine[Any, Any, None]) -> None:

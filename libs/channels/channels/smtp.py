@@ -27,6 +27,8 @@ from channels.mail import Mail, compose, envelope_sender, masked, one_line
 
 CONNECTIONS: Final = 8
 TIMEOUT_S: Final = 8.0
+ATTEMPT_S: Final = 3 * TIMEOUT_S
+"""The whole of an attempt, its turn included: who waits behind a slow server must still end within a lease."""
 LONGEST_ERROR: Final = 500
 PORTS: Final = {"smtp": 25, "starttls": 587, "smtps": 465}
 
@@ -79,7 +81,7 @@ class SmtpSender:
         except ValueError as error:
             return Refused(f"This mail cannot be written: {error}")
         try:
-            async with self._turns, asyncio.timeout(3 * TIMEOUT_S), self._connection() as client:
+            async with asyncio.timeout(ATTEMPT_S), self._turns, self._connection() as client:
                 _, reply = await client.sendmail(envelope_sender(self._sender), [mail.to], message)
         except (SMTPException, OSError, ssl.SSLError, TimeoutError) as error:
             return _judged(error)

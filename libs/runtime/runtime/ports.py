@@ -92,6 +92,11 @@ class Delivery:
     gate_timed_out: bool = False
     """Of this claim, not of the row: the newest news could not be awaited. Whoever sends it must say so."""
 
+    @property
+    def may_have_arrived(self) -> bool:
+        """Whether the other side may have it: a sender died with it, or was not told what became of an attempt."""
+        return self.leased_before or self.attempts > 0
+
 
 @dataclass(frozen=True)
 class Parked:

@@ -130,7 +130,7 @@ class Sending:
             params=joined(run.params, self._opened(run.cell, claimed.cell)),
             tool=joined(tool.params, self._opened(tool.cell, claimed.tool_cell)) if tool else {},
             made=claimed.made,
-            is_repeat=delivery.leased_before or delivery.attempts > 0,
+            is_repeat=delivery.may_have_arrived,
         )
 
     def _opened(self, cell: str | None, sealed: CellSealed | None) -> dict[str, Any]:

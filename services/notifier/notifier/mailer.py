@@ -83,7 +83,7 @@ class Mailer:
         if to is None:
             return Later("The address of this person is not known here yet")
         try:
-            mail = self._mail(claimed.letter, to, is_repeat=delivery.leased_before)
+            mail = self._mail(claimed.letter, to, is_repeat=delivery.may_have_arrived)
         except Exception as error:  # one alert that cannot be written must not keep all others from being told
             log.exception("mail.unwritten", message=claimed.letter.composed.message)
             return Refused(f"This mail could not be written: {type(error).__name__}")

@@ -85,7 +85,7 @@ class Noticer:
         names = self._access.names(bulletin.people)
         try:
             mail = self._announcer.write(
-                bulletin, to, self._clock.now(), tongue, names, is_repeat=delivery.leased_before
+                bulletin, to, self._clock.now(), tongue, names, is_repeat=delivery.may_have_arrived
             )
         except Exception as error:  # one notice that cannot be written must not keep all others from being told
             log.exception("notice.unwritten", message=bulletin.composed.message)

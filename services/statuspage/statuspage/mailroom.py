@@ -68,7 +68,7 @@ class Mailroom:
             to = self._keyring.open(claimed.sealed).decode()
         except Unreadable as error:
             return Refused(str(error))
-        is_repeat = delivery.leased_before
+        is_repeat = delivery.may_have_arrived
         mail = self._writer.write(claimed.letter, claimed.page, to, self._clock.now(), is_repeat=is_repeat)
         return _result(await self._post.send(mail))
 
