@@ -11,6 +11,7 @@ import asyncio
 import json
 import sys
 import time
+import traceback
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 
 import uvloop
 
-from bench.figures import Found, table
+from bench.figures import Figure, Found, table
 from bench.machine import describe
 from bench.rows import LONG_ONLY, ROWS, Bench, Pace
 from bench.sink import Sink
@@ -125,8 +126,13 @@ async def _running(version: Version, pace: Pace, asked: argparse.Namespace, data
 
 async def _row(name: str, bench: Bench, turn: int) -> list[Found]:
     began, version = time.monotonic(), bench.suite.version.name
+    figures: list[Figure] = []
     with measured(bench.suite) as used:
-        figures = await ROWS[name](bench)
+        try:
+            figures = await ROWS[name](bench)
+        except Exception:
+            say(f"{version}: {name} FAILED\n{traceback.format_exc()}")  # the other rows are worth their time all the same
+            figures = [Figure(name, "failed", None)]
     say(f"{version}: {name} ({time.monotonic() - began:.0f} s, others took {used.others_cores:.2f} cores)")
     return [Found(version, turn, used.others_cores, figure) for figure in figures]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email import policy
 from email.parser import BytesParser
-from typing import Final
+from typing import Final, cast
 
 LOOK_S: Final = 0.005
 TOKEN: Final = re.compile(r"Bench ([a-z0-9]+-\d+)")
@@ -80,9 +80,8 @@ class _Session(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.write(b"220 bench\r\n")
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.write(b"220 bench\r\n")
 
     def data_received(self, data: bytes) -> None:
         self._seen += data
