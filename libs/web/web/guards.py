@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 from fastapi import FastAPI, Path
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -104,6 +104,8 @@ class Unexpected:
 
         try:
             await self._app(scope, receive, noticing)
+        except ClientDisconnect:
+            return  # whoever asked went away in the middle: there is nobody to answer, and no bug
         except Exception as error:
             if started or scope["type"] != "http":
                 raise

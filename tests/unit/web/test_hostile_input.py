@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
 from web.errors import ApiError
@@ -87,6 +88,23 @@ async def _asked(headers: list[tuple[bytes, bytes]]) -> int:
     await Unexpected(BodyLimit(SameOrigin(fine), 4096))(scope, receive, send)
     status: int = told[0]["status"]
     return status
+
+
+async def test_who_goes_away_in_the_middle_of_a_body_is_no_bug(caplog: pytest.LogCaptureFixture) -> None:
+    told: list[Message] = []
+
+    async def reading(scope: Scope, receive: Receive, _send: Send) -> None:
+        await Request(scope, receive).body()
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        told.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/api/events", "query_string": b"", "headers": []}
+    await Unexpected(reading)(scope, receive, send)
+    assert (told, caplog.records) == ([], [])
 
 
 def test_rows_whose_keys_were_made_up_are_no_reason_to_fail() -> None:
