@@ -10,13 +10,13 @@ import pytest
 
 from tests.backend import Backend
 from tests.e2e.test_bad_input import ground
-from tests.fuzz.house import Tested, a_house
+from tests.fuzz.house import Observed, a_house
 
 __all__ = ["ground"]
 
 
 @pytest.fixture(scope="package")
-def suite(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tested]:
+def suite(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
     """In databases of its own."""
     prefix = f"fuzz_{secrets.token_hex(4)}_"
     template = urlsplit(backend.dsn)._replace(path=f"/{prefix}").geturl() + "{service}"

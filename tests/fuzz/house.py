@@ -83,6 +83,7 @@ class House:
                 "secret_key": SECRET,
                 "pages_dir": str(pages),
                 "synthetic_every_s": 0,
+                "minute_s": 1,
                 "first_admin_email": ADMIN,
                 "first_admin_key": API_KEY,
             }
@@ -219,7 +220,7 @@ async def _cancelled() -> None:
     await asyncio.gather(*left, return_exceptions=True)
 
 
-class Tested(Suite):
+class Observed(Suite):
     """A house as journeys know a suite, and what may be asked of it afterwards."""
 
     house: House
@@ -237,12 +238,12 @@ class Tested(Suite):
 
 
 @contextmanager
-def a_house(database_template: str, folder: Path) -> Iterator[Tested]:
+def a_house(database_template: str, folder: Path) -> Iterator[Observed]:
     """A house that is open, as a suite with an administrator's API key."""
     thread, house = Thread(), House(database_template, folder / "pages")
     try:
         thread.run(house.open())
-        suite = Tested(folder, 0, {}, {"URL": house.url, "API_KEY": API_KEY})
+        suite = Observed(folder, 0, {}, {"URL": house.url, "API_KEY": API_KEY})
         suite.house, suite.thread = house, thread
         yield suite
         suite.api.close()

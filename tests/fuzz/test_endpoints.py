@@ -22,7 +22,7 @@ from connectors.tokens import hook_path
 from tests.answers import difference
 from tests.e2e.test_bad_input import GATEWAY, REST, Endpoint
 from tests.fuzz.crawl import Form, Pairs, Seen, crawl
-from tests.fuzz.house import SECRET, Tested
+from tests.fuzz.house import SECRET, Observed
 from tests.fuzz.nasty import NUMBERS, TEXTS, bodies, texts, torn
 from tests.fuzz.profile import IS_LONG, fuzzed
 from tests.fuzz.seeds import JIRA, SLACK
@@ -57,7 +57,7 @@ pytestmark = pytest.mark.timeout(3600 if IS_LONG else 120)
 
 
 @pytest.fixture(scope="module")
-def browser(suite: Tested, ground: Mapping[str, Any]) -> Iterator[httpx.Client]:
+def browser(suite: Observed, ground: Mapping[str, Any]) -> Iterator[httpx.Client]:
     """The administrator, signed in."""
     me = suite.get("/api/users/current")["id"]
     token = Sessions(SECRET, "http://127.0.0.1:8080").sign(Session("fuzzed", me, int(time.time())))
@@ -67,7 +67,7 @@ def browser(suite: Tested, ground: Mapping[str, Any]) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="module")
-def seen(browser: httpx.Client, ground: Mapping[str, Any], suite: Tested) -> Seen:
+def seen(browser: httpx.Client, ground: Mapping[str, Any], suite: Observed) -> Seen:
     """Every page that can be found, and every form on them."""
     places = [f"/fragments/alerts/{ground['alert']}/{part}" for part in ("actions", "incidents")]
     page = suite.get(f"/api/status-pages/{ground['page']}")
@@ -77,7 +77,7 @@ def seen(browser: httpx.Client, ground: Mapping[str, Any], suite: Tested) -> See
     return found
 
 
-def fine(suite: Tested, answer: httpx.Response, what: object) -> None:
+def fine(suite: Observed, answer: httpx.Response, what: object) -> None:
     """No 5xx, no complaint from inside, and a refusal of the API says what every refusal says."""
     said = f"{what!r} was answered {answer.status_code} {answer.text[:300]}"
     assert answer.status_code < 500, f"{said}; inside: {suite.found_wrong()}"
@@ -86,14 +86,14 @@ def fine(suite: Tested, answer: httpx.Response, what: object) -> None:
 
 
 @pytest.fixture(autouse=True)
-def nothing_wrong(suite: Tested, ground: Mapping[str, Any]) -> Iterator[None]:
+def nothing_wrong(suite: Observed, ground: Mapping[str, Any]) -> Iterator[None]:
     """Nothing died and nothing was set aside, once everything was read that came of it."""
     suite.found_wrong()
     yield
     assert suite.in_the_end() == []
 
 
-def test_bodies_that_were_nearly_good(suite: Tested, ground: Mapping[str, Any]) -> None:
+def test_bodies_that_were_nearly_good(suite: Observed, ground: Mapping[str, Any]) -> None:
     @fuzzed(300)
     @given(st.data(), st.sampled_from(REST))
     def sends(data: st.DataObject, endpoint: Endpoint) -> None:
@@ -106,7 +106,7 @@ def test_bodies_that_were_nearly_good(suite: Tested, ground: Mapping[str, Any]) 
     sends()
 
 
-def test_events_that_were_nearly_good(suite: Tested, ground: Mapping[str, Any]) -> None:
+def test_events_that_were_nearly_good(suite: Observed, ground: Mapping[str, Any]) -> None:
     @fuzzed(150)
     @given(st.data(), st.sampled_from(GATEWAY))
     def sends(data: st.DataObject, endpoint: Endpoint) -> None:
@@ -117,7 +117,7 @@ def test_events_that_were_nearly_good(suite: Tested, ground: Mapping[str, Any]) 
     sends()
 
 
-def test_events_of_any_kind_under_any_name(suite: Tested, ground: Mapping[str, Any]) -> None:
+def test_events_of_any_kind_under_any_name(suite: Observed, ground: Mapping[str, Any]) -> None:
     """Content types, CloudEvents' headers, keys and queries."""
     good = {"eventType": "ALERT", "summary": "x"}
     names = st.sampled_from(["Content-Type", "Idempotency-Key", "ce-id", "ce-source", "traceparent", "User-Agent"])
@@ -131,13 +131,14 @@ def test_events_of_any_kind_under_any_name(suite: Tested, ground: Mapping[str, A
         body = data.draw(bodies(data.draw(st.sampled_from([good, {"id": "7", "source": "s", "data": good}]))))
         integration = data.draw(st.sampled_from(["api", "prometheus", "nagios"]))
         path = f"/api/v1/events/{integration}/{_quoted(key) or '%20'}?{_quoted(query)}={_quoted(query)}"
-        answer = suite.public.post(path, content=body, headers=JSON | headers)
+        sent = {name.encode(): value.encode("latin-1") for name, value in (JSON | headers).items()}
+        answer = suite.public.post(path, content=body, headers=sent)
         fine(suite, answer, (path, body, headers))
 
     sends()
 
 
-def test_what_other_tools_call_back_with(suite: Tested, ground: Mapping[str, Any]) -> None:
+def test_what_other_tools_call_back_with(suite: Observed, ground: Mapping[str, Any]) -> None:
     robot = {"botToken": "xoxb-1-token", "signingSecret": "s" * 32}
     made = suite.create("/api/connectors", {"type": "slack", "name": "Fuzzed robot", "params": robot})
     jira_at = hook_path("jira", int(ground["connector"]), SECRET)
@@ -164,7 +165,7 @@ def test_every_page_can_be_seen(seen: Seen) -> None:
     assert {url: status for url, status in seen.refused.items() if status != 404} == {}
 
 
-def test_forms_that_were_nearly_as_shown(suite: Tested, browser: httpx.Client, seen: Seen) -> None:
+def test_forms_that_were_nearly_as_shown(suite: Observed, browser: httpx.Client, seen: Seen) -> None:
     forms = sorted((form for form in seen.forms if form.action != "/sign-out"), key=repr)
 
     @fuzzed(250)
@@ -177,7 +178,7 @@ def test_forms_that_were_nearly_as_shown(suite: Tested, browser: httpx.Client, s
     posts()
 
 
-def test_links_of_mails_with_any_form(suite: Tested, ground: Mapping[str, Any]) -> None:
+def test_links_of_mails_with_any_form(suite: Observed, ground: Mapping[str, Any]) -> None:
     """Real tokens of subscribers, known and not, and of answers; the public's own form."""
     page = f"/api/status-pages/{ground['page']}"
     shop = suite.get(page)["subdomain"]
@@ -199,7 +200,7 @@ def test_links_of_mails_with_any_form(suite: Tested, ground: Mapping[str, Any]) 
     posts()
 
 
-def test_pages_and_lists_with_any_query(suite: Tested, browser: httpx.Client, seen: Seen) -> None:
+def test_pages_and_lists_with_any_query(suite: Observed, browser: httpx.Client, seen: Seen) -> None:
     pages = sorted({urlsplit(page).path for page in seen.pages})
     names = st.sampled_from(sorted(seen.queries | {"q", "page", "next", "from", "until", "at"}))
     given_values = st.one_of(texts, st.sampled_from(NUMBERS).map(str))
@@ -214,7 +215,7 @@ def test_pages_and_lists_with_any_query(suite: Tested, browser: httpx.Client, se
     gets()
 
 
-def test_paths_that_lead_anywhere(suite: Tested, browser: httpx.Client, seen: Seen) -> None:
+def test_paths_that_lead_anywhere(suite: Observed, browser: httpx.Client, seen: Seen) -> None:
     """Each step of a known path with something else in its place."""
     pages = sorted({*seen.pages, "/status/shop/history", "/hooks/jira/x", "/answer/x", "/static/x", "/api/users/7"})
 
@@ -230,7 +231,7 @@ def test_paths_that_lead_anywhere(suite: Tested, browser: httpx.Client, seen: Se
     gets()
 
 
-def test_headers_that_no_client_sends(suite: Tested) -> None:
+def test_headers_that_no_client_sends(suite: Observed) -> None:
     names = ["Cookie", "Origin", "Sec-Fetch-Site", "Authorization", "Accept", "Accept-Language", "Accept-Encoding"]
     names += ["X-Forwarded-Proto", "X-Forwarded-For", "Content-Type", "HX-Request", "HX-Target", "If-None-Match"]
     names += ["If-Modified-Since", "Range", "Last-Event-ID", "Host", "traceparent", "Idempotency-Key"]
@@ -254,7 +255,7 @@ def test_headers_that_no_client_sends(suite: Tested) -> None:
     asks()
 
 
-def test_bytes_that_are_hardly_http(suite: Tested, ground: Mapping[str, Any]) -> None:
+def test_bytes_that_are_hardly_http(suite: Observed, ground: Mapping[str, Any]) -> None:
     """On the wire: torn requests end, in an answer that is no 5xx or in none; and the next one is answered."""
     body = json.dumps({"integrationKey": ground["key"], "eventType": "ALERT", "summary": "x"}).encode()
     whole = b"POST /api/events HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"

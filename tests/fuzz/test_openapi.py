@@ -17,7 +17,7 @@ from schemathesis.schemas import APIOperation
 
 import web.openapi
 from tests.answers import difference
-from tests.fuzz.house import Tested
+from tests.fuzz.house import Observed
 from tests.fuzz.nasty import said
 from tests.fuzz.profile import IS_LONG, fuzzed
 
@@ -51,13 +51,13 @@ pytestmark = pytest.mark.timeout(3600 if IS_LONG else 120)
 
 
 @pytest.fixture(autouse=True)
-def nothing_wrong(suite: Tested, ground: Mapping[str, Any]) -> Iterator[None]:
+def nothing_wrong(suite: Observed, ground: Mapping[str, Any]) -> Iterator[None]:
     suite.found_wrong()
     yield
     assert suite.in_the_end() == []
 
 
-def test_every_operation_answers_as_the_document_says(suite: Tested, ground: Mapping[str, Any]) -> None:
+def test_every_operation_answers_as_the_document_says(suite: Observed, ground: Mapping[str, Any]) -> None:
     @fuzzed(150)
     @given(st.data(), st.sampled_from(CHECKED), st.sampled_from([GenerationMode.POSITIVE, GenerationMode.NEGATIVE]))
     def asks(data: st.DataObject, operation: Operation, mode: GenerationMode) -> None:
@@ -88,7 +88,7 @@ def _known(path: str, ground: Mapping[str, Any]) -> dict[str, Any] | None:
     return {name: ground[OWN[before]] for name, before in wanted.items()}
 
 
-def _asked(suite: Tested, case: Any) -> httpx.Response:
+def _asked(suite: Observed, case: Any) -> httpx.Response:
     """The case over our own client, as the administrator; whose key is whose, other tests ask."""
     made = case.as_transport_kwargs(base_url=suite.url)
     content = said(made["json"], raw=False) if "json" in made else made.get("data")
