@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from escalator.domain.escalation import STALE
 from events.envelope import decode
 from events.escalator import EscalationEnded, EscalationHalted, EscalationLevelReached, EscalationStarted, Responder
 from events.ingest import AlertAccepted, AlertCreated, AlertRepeated, AlertResolved, SignalDropped
@@ -138,12 +139,16 @@ def everybody_reached_is_told_and_nobody_else(night: Night) -> Complaints:
 
 
 def no_level_after_an_acceptance_was_acknowledged(night: Night) -> Complaints:
-    """By time. The first level follows from the alert's creation, also when its acceptance is read right behind it: then the
-    notifier, which knows better, tells nobody (`no_message_after_an_acceptance_was_acknowledged`)."""
-    begun = {(event.alert, event.run, event.at) for _, event in night.of(EscalationStarted)}
+    """By time. A new alert's first level is reached at once, by whoever reads of it within `STALE`; whoever does later asks first."""
+    created = {event.alert: night.hamlet.decided_at(number) for number, event in night.of(AlertCreated)}
+    at_once = {
+        (event.alert, event.run, event.at)
+        for number, event in night.of(EscalationStarted)
+        if event.run > 1 or night.hamlet.decided_at(number) < created[event.alert] + STALE + GATES_BLINK
+    }
     late = []
     for number, event in night.of(EscalationLevelReached):
-        if (event.alert, event.run, event.at) in begun:
+        if (event.alert, event.run, event.at) in at_once:
             continue
         known = night.hamlet.accepted.get(event.alert)
         decided = night.hamlet.decided_at(number)

@@ -55,8 +55,8 @@ def reaction(event: Event, version: int, world: World) -> tuple[int, Command] | 
     match event:
         case AlertCreated(alert=alert):
             return alert, _start(event, version, world)
-        case AlertAssigned(alert=alert, policy=policy, by=by):
-            return alert, Assign(version, policy, _assigned(event), by, world)
+        case AlertAssigned(alert=alert, policy=policy, by=by, at=at):
+            return alert, Assign(version, policy, _assigned(event), by, at, world)
         case AlertEscalationRequested(alert=alert, level=level, by=by):
             return alert, Escalate(version, level, by, world)
         case AlertResponderRequested(alert=alert, user=user, by=by):
@@ -78,6 +78,7 @@ def _start(event: AlertCreated, version: int, world: World) -> Start:
         priority=event.priority,
         source=event.source,
         by=event.by,
+        since=event.at,
         world=world,
     )
 

@@ -39,7 +39,7 @@ def rehearse(
     """What happens, step by step, from an alert at `at` on."""
     state: State = Idle()
     steps: list[Step] = []
-    first = Start(0, 1, plan.policy, World(at, minute, {plan.policy: plan}, look(at)), priority=priority)
+    first = Start(0, 1, plan.policy, at, World(at, minute, {plan.policy: plan}, look(at)), priority=priority)
     events = _decided(state, first)
     while True:
         state = escalation.fold(events, state)

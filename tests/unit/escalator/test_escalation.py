@@ -1,6 +1,7 @@
 """The escalation of one alert: given events, when a command comes, then these events and no others; and laws over any history."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given as for_any
@@ -14,6 +15,7 @@ from escalator.domain.escalation import (
     NO_POLICY,
     NOBODY,
     RESOLVED,
+    STALE,
     AddResponder,
     Assign,
     Climbing,
@@ -93,7 +95,7 @@ def start(
     by_hand: tuple[int, ...] = (),
     minute: timedelta = timedelta(minutes=1),
 ) -> Start:
-    return Start(42, 1, PRIMARY if of else None, world(0, of, minute), by_hand, priority, source=5)
+    return Start(42, 1, PRIMARY if of else None, at(0), world(0, of, minute), by_hand, priority, source=5)
 
 
 def tick(minutes: float, of: Plan | None = ADA_THEN_BOB) -> Tick:
@@ -184,6 +186,20 @@ class TestBeginning:
         assert escalation.due_at(run(start(delayed))) == at(3)
         assert given(start(delayed))(tick(2.99)) == []
         assert story(given(start(delayed))(tick(3))) == [("reached", 0, ADA)]
+
+    def test_of_an_alert_heard_late_nobody_is_told_before_what_was_answered_is_known(self) -> None:
+        for since in (at(-60), at(0) - STALE, at(60)):
+            old = replace(start(), since=since)
+            assert story(given()(old)) == [("started", 1, 2)]
+            assert escalation.due_at(run(old)) == at(0)
+            assert story(given(old)(tick(0))) == [("reached", 0, ADA)]
+            assert given(old, Halt(2, ACCEPTED, at(0)))(tick(0)) == []
+
+    def test_of_an_assignment_heard_late_nobody_is_told_before_what_was_answered_is_known(self) -> None:
+        old = Assign(2, None, user(CYD), BY_ADA, at(0), world(1))
+        assert [name for name, *_ in story(given(start())(old))] == ["halted", "started"]
+        assert story(given(start(), old)(tick(1))) == [("reached", 0, CYD)]
+        assert given(start(), old, Halt(3, RESOLVED, at(1)))(tick(1)) == []
 
     def test_resolved_within_the_delay_tells_nobody_ever(self) -> None:
         delayed = plan(rule(user(ADA)), delay=3)
@@ -299,7 +315,7 @@ class TestHalting:
     def test_a_resolved_alert_stays_over_whatever_is_asked(self) -> None:
         over = given(start(), Halt(2, RESOLVED, at(1)))
         assert over(Escalate(3, None, BY_ADA, world(2))) == []
-        assert over(Assign(3, PRIMARY, None, BY_ADA, world(2))) == []
+        assert over(Assign(3, PRIMARY, None, BY_ADA, at(2), world(2))) == []
         assert over(AddResponder(3, BOB, BY_ADA, world(2))) == []
 
 
@@ -354,24 +370,24 @@ class TestWhatPeopleAsk:
         assert story(given(start(), AddResponder(2, CYD, BY_ADA, world(1)))(tick(5))) == [("reached", 1, BOB)]
 
     def test_assigned_to_a_user_only_they_are_told(self) -> None:
-        assert story(given(start())(Assign(2, None, user(CYD), BY_ADA, world(1)))) == [
+        assert story(given(start())(Assign(2, None, user(CYD), BY_ADA, at(1), world(1)))) == [
             ("halted", ASSIGNED),
             ("started", 2, 1),
             ("reached", 0, CYD),
         ]
-        assert given(start(), Assign(2, None, user(CYD), BY_ADA, world(1)))(tick(99)) == []
+        assert given(start(), Assign(2, None, user(CYD), BY_ADA, at(1), world(1)))(tick(99)) == []
 
     def test_assigned_to_a_schedule_whoever_is_on_call_is_told(self) -> None:
-        assert story(given(start())(Assign(2, None, NIGHT, BY_ADA, world(1))))[-1] == ("reached", 0, BOB)
+        assert story(given(start())(Assign(2, None, NIGHT, BY_ADA, at(1), world(1))))[-1] == ("reached", 0, BOB)
 
     def test_assigned_to_a_policy_it_climbs_from_the_first_level_without_delay(self) -> None:
         delayed = plan(rule(user(CYD)), rule(user(ADA)), delay=5)
-        assigned = Assign(2, PRIMARY, None, BY_ADA, world(1, delayed))
+        assigned = Assign(2, PRIMARY, None, BY_ADA, at(1), world(1, delayed))
         assert story(given(start())(assigned)) == [("halted", ASSIGNED), ("started", 2, 2), ("reached", 0, CYD)]
         assert story(given(start(), assigned)(tick(6, delayed))) == [("reached", 1, ADA)]
 
     def test_after_an_assignment_by_hand_the_next_level_is_the_policys_first(self) -> None:
-        asked = given(start(), Assign(2, None, user(CYD), BY_ADA, world(1)))(Escalate(3, None, BY_ADA, world(2)))
+        asked = given(start(), Assign(2, None, user(CYD), BY_ADA, at(1), world(1)))(Escalate(3, None, BY_ADA, world(2)))
         assert story(asked) == [("started", 3, 2), ("reached", 0, ADA)]
 
     def test_a_version_that_was_heard_before_says_nothing_new(self) -> None:
@@ -395,14 +411,23 @@ plans = st.builds(
 worlds = st.builds(world, minutes, st.none() | plans)
 versions = st.integers(1, 6)
 starts = st.builds(
-    lambda of, priority, by_hand: start(of, priority=priority, by_hand=by_hand),
+    lambda of, priority, by_hand, since: replace(start(of, priority=priority, by_hand=by_hand), since=since),
     st.none() | plans,
     st.sampled_from(list(Priority)),
     st.sampled_from([(), (BOB,)]),
+    st.sampled_from([at(0), at(-60)]),
 )
 wishes = st.one_of(
     st.builds(Escalate, versions, st.none() | st.integers(0, 5), st.just(BY_ADA), worlds),
-    st.builds(Assign, versions, st.none() | st.just(PRIMARY), st.none() | st.just(user(CYD)), st.just(BY_ADA), worlds),
+    st.builds(
+        Assign,
+        versions,
+        st.none() | st.just(PRIMARY),
+        st.none() | st.just(user(CYD)),
+        st.just(BY_ADA),
+        minutes.map(at),
+        worlds,
+    ),
     st.builds(AddResponder, versions, st.just(CYD), st.just(BY_ADA), worlds),
     st.builds(Halt, versions, st.sampled_from([ACCEPTED, RESOLVED]), st.just(at(3))),
     starts,

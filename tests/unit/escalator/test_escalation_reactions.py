@@ -33,7 +33,7 @@ class TestReactions:
             alert=42, source=5, policy=2, priority=Priority.LOW, summary="disk full", by=BY_ADA, at=T0
         )
         assert needs(created) == Needs(42, 2)
-        assert reaction(created, 1, WORLD) == (42, Start(42, 1, 2, WORLD, (), Priority.LOW, 5, BY_ADA))
+        assert reaction(created, 1, WORLD) == (42, Start(42, 1, 2, T0, WORLD, (), Priority.LOW, 5, BY_ADA))
 
     def test_a_new_alert_with_people_chosen_by_hand_asks_for_them(self) -> None:
         created = AlertCreated(alert=42, source=5, policy=2, responders=(BOB,), summary="disk full", by=BY_ADA, at=T0)
@@ -47,9 +47,9 @@ class TestReactions:
         to_user = AlertAssigned(alert=42, user=BOB, by=BY_ADA, at=T0)
         to_schedule = AlertAssigned(alert=42, schedule=3, by=BY_ADA, at=T0)
         to_policy = AlertAssigned(alert=42, policy=2, by=BY_ADA, at=T0)
-        assert reaction(to_user, 2, WORLD) == (42, Assign(2, None, Target(user=BOB), BY_ADA, WORLD))
-        assert reaction(to_schedule, 2, WORLD) == (42, Assign(2, None, Target(schedule=3), BY_ADA, WORLD))
-        assert reaction(to_policy, 2, WORLD) == (42, Assign(2, 2, None, BY_ADA, WORLD))
+        assert reaction(to_user, 2, WORLD) == (42, Assign(2, None, Target(user=BOB), BY_ADA, T0, WORLD))
+        assert reaction(to_schedule, 2, WORLD) == (42, Assign(2, None, Target(schedule=3), BY_ADA, T0, WORLD))
+        assert reaction(to_policy, 2, WORLD) == (42, Assign(2, 2, None, BY_ADA, T0, WORLD))
         assert needs(to_schedule) == Needs(42, None, (Target(schedule=3),))
 
     def test_wishes_of_people(self) -> None:

@@ -1,12 +1,15 @@
 """The escalation of one alert, from the first level to the last.
 
-    Idle --Start--> Waiting (the policy's delay) --Tick--> Climbing --Tick: patience is spent--> Climbing at the next level
+    Idle --Start--> Waiting (the policy's delay, or the gate) --Tick--> Climbing --Tick: patience is spent--> Climbing at the next level
                        |                                      |  \\--Tick after the last level, or nobody left--> Exhausted
                        |                                      \\--people chosen by hand: told, nothing follows--> Told
                        \\--Halt: accepted, resolved--> Halted --Escalate, Assign (not when resolved)--> Climbing
 
 A level that has nobody to tell is skipped at once, and says so. Who is to be told is looked up at the instant a level is reached: each command
 brings the `World` as it is then, so deciding stays pure. What an alert's version has told already is not told again.
+
+A new alert's first level is reached at once, and nobody can have answered yet. Who hears of it late (`STALE`) may have the answer right
+behind it: such a run waits for its first tick, which comes when all that was answered is known.
 """
 
 from collections.abc import Iterator, Mapping
@@ -38,6 +41,9 @@ NO_FURTHER_LEVEL: Final = "there is no further level"
 ACCEPTED: Final = "accepted"
 RESOLVED: Final = "resolved"
 ASSIGNED: Final = "assigned anew"
+
+STALE: Final = timedelta(seconds=1)
+"""The age from which what begins a run is old news; as far ahead of our clock, its age cannot be told."""
 
 
 # -- values
@@ -102,11 +108,12 @@ class Climb:
 
 @dataclass(frozen=True)
 class Start:
-    """An alert was created: by this policy, or (when `responders` are named) these people and nobody else."""
+    """An alert was created (`since` when): by this policy, or (when `responders` are named) these people and nobody else."""
 
     alert: int
     alert_version: int
     policy: int | None
+    since: datetime
     world: World
     responders: tuple[int, ...] = ()
     priority: Priority = Priority.HIGH
@@ -116,12 +123,13 @@ class Start:
 
 @dataclass(frozen=True)
 class Assign:
-    """Somebody handed the alert to a policy, or to a user or schedule; a new run begins."""
+    """Somebody handed the alert to a policy, or to a user or schedule (`since` when); a new run begins."""
 
     alert_version: int
     policy: int | None
     target: Target | None
     by: Actor
+    since: datetime
     world: World
 
 
@@ -216,7 +224,7 @@ def decide(state: State, command: Command) -> list[Event]:
     match state, command:
         case Idle(), Start():
             people = tuple(Target(user=user) for user in command.responders)
-            return _begin(_first(command), command.world, command.policy, people, command.by, delayed=True)
+            return _begin(_first(command), command, people, delayed=True)
         case Idle(), _:
             return []
         case Waiting(climb, begins_at), Tick(world, late) if world.at >= begins_at:
@@ -241,10 +249,9 @@ def _answer(state: State, command: Assign | Escalate | AddResponder | Halt) -> l
             return list(_added(climb, user, by, world))
         case Escalate(_, level, by, world):
             return _escalated(climb, level, by, world)
-        case Assign(_, policy, target, by, world):
+        case Assign(target=target, world=world):
             halted = [EscalationHalted(reason=ASSIGNED, at=world.at, **_of(climb))] if due_at(state) else []
-            targets = (target,) if target else ()
-            return [*halted, *_begin(_next_run(climb), world, policy, targets, by)]
+            return [*halted, *_begin(_next_run(climb), command, (target,) if target else ())]
 
 
 def evolve(state: State, event: Event) -> State:
@@ -301,20 +308,13 @@ def _next_run(climb: Climb) -> Climb:
     return replace(climb, run=climb.run + 1)
 
 
-def _begin(
-    climb: Climb,
-    world: World,
-    policy: int | None,
-    targets: tuple[Target, ...],
-    by: Actor | None,
-    *,
-    delayed: bool = False,
-) -> list[Event]:
+def _begin(climb: Climb, command: Start | Assign, targets: tuple[Target, ...], *, delayed: bool = False) -> list[Event]:
     """A run: by hand where people are named, else by the policy; at once, or (a new alert) after the policy's delay."""
-    plan = world.plans.get(policy) if policy is not None and not targets else None
+    world, by = command.world, command.by
+    plan = world.plans.get(command.policy) if command.policy is not None and not targets else None
     delay = plan.delay_min * world.minute if plan and delayed else timedelta(0)
     started = _by_plan(climb, plan, world, by, delay) if plan else _by_hand(climb, targets, world, by)
-    if started.begins_at > world.at:
+    if started.begins_at > world.at or abs(world.at - command.since) >= STALE:
         return [started]
     return [started, *_climb(_started(climb, started), 0, world, by=by)]
 
