@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 import pytest_asyncio
+import structlog
 from sse_starlette.sse import AppStatus
 from xdist.scheduler import LoadScopeScheduling
 
@@ -15,7 +16,12 @@ from runtime import broker_kafka
 from runtime.kafka_producer import KafkaProducer
 from tests.backend import Backend, make_backend
 
-ROLES = ("tests/e2e/test_faults.py", "tests/e2e/test_kills.py", "tests/e2e/test_processes.py", "tests/e2e/test_trace.py")
+ROLES = (
+    "tests/e2e/test_faults.py",
+    "tests/e2e/test_kills.py",
+    "tests/e2e/test_processes.py",
+    "tests/e2e/test_trace.py",
+)
 """Files that share the suite with a process for each role; the other journeys share another one."""
 ONE_BY_ONE = (
     "tests/integration/machinery/test_mutants.py",
@@ -41,6 +47,12 @@ class ByGroup(LoadScopeScheduling):  # type: ignore[misc]  # published without t
 
     def _split_scope(self, nodeid: str) -> str:
         return _group(nodeid)
+
+
+def pytest_configure() -> None:
+    """Exceptions in logs are plain text, as in the product: prettier ones, which come with other libraries, take seconds each."""
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByGroup:

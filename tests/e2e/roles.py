@@ -149,7 +149,7 @@ class Roles:
         return dict(pair.split("=", 1) for pair in self.suite.settings["OPS_URLS"].split(","))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def roles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Roles]:
     """One further suite for what needs its processes apart; each test leaves it whole.
 

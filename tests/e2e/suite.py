@@ -154,7 +154,7 @@ class Suite:
         return [entry["text"] for entry in sorted(entries, key=lambda entry: (entry["timestamp"], entry["id"]))]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
     """One suite for all journeys; each brings people, policies and sources of its own.
 

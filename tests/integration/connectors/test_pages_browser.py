@@ -1,17 +1,16 @@
 """The pages of connectors in a real browser: axe finds nothing, in light, dark and at 320 px, and nothing scrolls sideways."""
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Route, expect
 
-from tests.e2e.browser import DESK, PHONE, Complaints, Scheme, axe, chromium, complaints, opened, scrolls_sideways
+from tests.e2e.browser import DESK, Complaints, axe, chromium, complaints, opened, scrolls_sideways
 from tests.integration.connectors.house import DISK, NET, ROOT, URL, House, in_virtual_time
 from tests.integration.connectors.test_pages import HOOK, JIRA
-from web.assets import BUILD
+from tests.rendered import Answers, apart, looks, serve
 
 __all__ = ["chromium", "complaints"]
 
@@ -38,10 +37,9 @@ WRONG = (
 
 
 @pytest.fixture(scope="module")
-def pages() -> Mapping[str, tuple[str, Mapping[str, str]]]:
+def pages() -> Answers:
     """The pages as the shipped role renders them, by address; in a thread, for playwright's loop runs in this one."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(in_virtual_time, _rendered).result()
+    return apart(in_virtual_time, _rendered)
 
 
 async def _rendered(house: House) -> dict[str, tuple[str, Mapping[str, str]]]:
@@ -94,22 +92,14 @@ ADDRESSES = (
 
 
 @pytest.mark.parametrize("path", ADDRESSES)
-def test_axe_finds_nothing(
-    chromium: Browser, complaints: Complaints, pages: Mapping[str, tuple[str, Mapping[str, str]]], path: str
-) -> None:
-    looks: tuple[tuple[tuple[int, int], Scheme], ...] = ((DESK, "light"), (DESK, "dark"), (PHONE, "light"))
-    for size, scheme in looks:
-        with opened(chromium, complaints, size, scheme, service_workers="block") as page:
-            _serve(page, pages)
-            page.goto(URL + path)
-            assert axe(page) == []
-            assert not scrolls_sideways(page)
+def test_axe_finds_nothing(chromium: Browser, complaints: Complaints, pages: Answers, path: str) -> None:
+    for page in looks(chromium, complaints, pages, URL + path):
+        assert axe(page) == []
+        assert not scrolls_sideways(page)
     assert complaints.unexpected() == []
 
 
-def test_a_trial_leaves_what_was_typed_where_it_is(
-    chromium: Browser, complaints: Complaints, pages: Mapping[str, tuple[str, Mapping[str, str]]]
-) -> None:
+def test_a_trial_leaves_what_was_typed_where_it_is(chromium: Browser, complaints: Complaints, pages: Answers) -> None:
     """The answer takes its place in the form; the secret that was typed is still there to be saved."""
     sent: list[dict[str, list[str]]] = []
 
@@ -121,7 +111,7 @@ def test_a_trial_leaves_what_was_typed_where_it_is(
             route.fallback()
 
     with opened(chromium, complaints, DESK, "light", service_workers="block") as page:
-        _serve(page, pages)
+        serve(page, pages)
         page.route("**/connectors/new*", trial)
         page.goto(f"{URL}/connectors/new?kind=jira")
         page.get_by_label("Address", exact=True).fill("https://jira.example.org")
@@ -132,21 +122,3 @@ def test_a_trial_leaves_what_was_typed_where_it_is(
         expect(page.get_by_label("API token")).to_have_value("the-token")
         assert [(form["op"], form["params.password"]) for form in sent] == [(["test"], ["the-token"])]
     assert complaints.unexpected() == []
-
-
-def _serve(page: Page, pages: Mapping[str, tuple[str, Mapping[str, str]]]) -> None:
-    """What was rendered, and the bundle's files; fragments of others are empty."""
-
-    def answer(route: Route) -> None:
-        address = urlsplit(route.request.url)
-        here = address.path + (f"?{address.query}" if address.query else "")
-        if here in pages:
-            html, headers = pages[here]
-            policy = {name: headers[name] for name in headers if name == "content-security-policy"}
-            route.fulfill(body=html, headers={"Content-Type": "text/html; charset=utf-8", **policy})
-        elif address.path.startswith("/static/"):
-            route.fulfill(path=BUILD / address.path.removeprefix("/static/"))
-        else:
-            route.fulfill(status=204)
-
-    page.route("**/*", answer)

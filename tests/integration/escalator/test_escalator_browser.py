@@ -1,17 +1,15 @@
 """The escalator's pages in a real browser: axe finds nothing, in light, dark and at 320 px, and nothing scrolls sideways."""
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser
 
-from tests.e2e.browser import DESK, PHONE, Complaints, Scheme, axe, chromium, complaints, opened, scrolls_sideways
+from tests.e2e.browser import Complaints, axe, chromium, complaints, scrolls_sideways
 from tests.integration.escalator.duty_room import ADA, BOB, URL, DutyRoom, in_virtual_time
 from tests.integration.escalator.test_escalator_api import LAYER, SCHEDULE
-from web.assets import BUILD
+from tests.rendered import Answers, apart, looks
 
 __all__ = ["chromium", "complaints"]
 
@@ -30,10 +28,9 @@ PATHS = (
 
 
 @pytest.fixture(scope="module")
-def pages() -> Mapping[str, tuple[str, Mapping[str, str]]]:
+def pages() -> Answers:
     """The pages as the shipped role renders them, by address; in a thread, for playwright's loop runs in this one."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(in_virtual_time, _rendered).result()
+    return apart(in_virtual_time, _rendered)
 
 
 async def _rendered(room: DutyRoom) -> dict[str, tuple[str, Mapping[str, str]]]:
@@ -63,32 +60,8 @@ async def _rendered(room: DutyRoom) -> dict[str, tuple[str, Mapping[str, str]]]:
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/policies/new?wrong"])
-def test_axe_finds_nothing(
-    chromium: Browser, complaints: Complaints, pages: Mapping[str, tuple[str, Mapping[str, str]]], path: str
-) -> None:
-    looks: tuple[tuple[tuple[int, int], Scheme], ...] = ((DESK, "light"), (DESK, "dark"), (PHONE, "light"))
-    for size, scheme in looks:
-        with opened(chromium, complaints, size, scheme, service_workers="block") as page:
-            _serve(page, pages)
-            page.goto(URL + path)
-            assert axe(page) == []
-            assert not scrolls_sideways(page)
+def test_axe_finds_nothing(chromium: Browser, complaints: Complaints, pages: Answers, path: str) -> None:
+    for page in looks(chromium, complaints, pages, URL + path):
+        assert axe(page) == []
+        assert not scrolls_sideways(page)
     assert complaints.unexpected() == []
-
-
-def _serve(page: Page, pages: Mapping[str, tuple[str, Mapping[str, str]]]) -> None:
-    """What was rendered, and the bundle's files; fragments of others are empty."""
-
-    def answer(route: Route) -> None:
-        address = urlsplit(route.request.url)
-        here = address.path + (f"?{address.query}" if address.query else "")
-        if here in pages:
-            html, headers = pages[here]
-            policy = {name: headers[name] for name in headers if name == "content-security-policy"}
-            route.fulfill(body=html, headers={"Content-Type": "text/html; charset=utf-8", **policy})
-        elif address.path.startswith("/static/"):
-            route.fulfill(path=BUILD / address.path.removeprefix("/static/"))
-        else:
-            route.fulfill(status=204)
-
-    page.route("**/*", answer)

@@ -3,13 +3,12 @@
 import asyncio
 import secrets
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Route, expect
 
 from events.accounts import Role as Rank
 from events.connectors import ActionConfigured, ActionFailed, ActionSucceeded
@@ -20,10 +19,7 @@ from ingest.migrations import MIGRATIONS
 from runtime.migrate import migrate_database
 from tests.backend import Backend
 from tests.e2e.browser import (
-    DESK,
-    PHONE,
     Complaints,
-    Scheme,
     axe,
     chromium,
     complaints,
@@ -32,28 +28,24 @@ from tests.e2e.browser import (
     scrolls_sideways,
 )
 from tests.integration.ingest.test_web import ADA, T0, House, _later, eventually
-from web.assets import BUILD
+from tests.rendered import LOOKS, Answers, apart, serve
 
 __all__ = ["chromium", "complaints"]
 
 pytestmark = pytest.mark.browser
 
 URL = "http://127.0.0.1:8080"
-LOOKS: tuple[tuple[tuple[int, int], Scheme], ...] = ((DESK, "light"), (DESK, "dark"), (PHONE, "light"))
 NEWCOMER, HALFWAY, ALERT, SOURCE, SOURCES = "/alerts", "/alerts?halfway", "/alerts/1", "/sources/1", "/sources"
 NAMES = {NEWCOMER: "newcomer", HALFWAY: "halfway", ALERT: "alert", SOURCE: "source", SOURCES: "sources"}
 BUTTONS = (
     "<section><h2>Actions</h2><form method=post action=/actions/1/run/1><button>Restart it</button></form></section>"
 )
 
-Answers = Mapping[str, tuple[str, Mapping[str, str]]]
-
 
 @pytest.fixture(scope="module")
 def pages(backend: Backend) -> Answers:
     """The pages as the shipped role renders them, by address; before playwright's loop begins, and in a thread of their own."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, _on_a_database(backend)).result()
+    return apart(asyncio.run, _on_a_database(backend))
 
 
 async def _on_a_database(backend: Backend) -> Answers:
@@ -138,7 +130,7 @@ def test_axe_finds_nothing_and_others_parts_come_or_stay_away(
     for path, name in NAMES.items():
         for size, scheme in LOOKS:
             with opened(chromium, complaints, size, scheme, service_workers="block") as page:
-                _serve(page, pages)
+                serve(page, pages, _others)
                 page.goto(URL + path)
                 if path == ALERT:
                     expect(page.get_by_role("button", name="Restart it")).to_be_visible()
@@ -149,23 +141,12 @@ def test_axe_finds_nothing_and_others_parts_come_or_stay_away(
     assert complaints.unexpected() == []
 
 
-def _serve(page: Page, pages: Answers) -> None:
-    """What was rendered, and the bundle's files; connectors shows a button, statuspage is away."""
-
-    def answer(route: Route) -> None:
-        address = urlsplit(route.request.url)
-        here = address.path + (f"?{address.query}" if address.query else "")
-        if here in pages:
-            html, headers = pages[here]
-            policy = {name: headers[name] for name in headers if name == "content-security-policy"}
-            route.fulfill(body=html, headers={"Content-Type": "text/html; charset=utf-8", **policy})
-        elif address.path.startswith("/static/"):
-            route.fulfill(path=BUILD / address.path.removeprefix("/static/"))
-        elif address.path.endswith("/actions"):
-            route.fulfill(body=BUTTONS, headers={"Content-Type": "text/html; charset=utf-8"})
-        elif address.path.endswith("/incidents"):
-            route.fulfill(status=503)
-        else:
-            route.fulfill(status=204)
-
-    page.route("**/*", answer)
+def _others(route: Route, path: str) -> bool:
+    """Connectors shows a button, statuspage is away."""
+    if path.endswith("/actions"):
+        route.fulfill(body=BUTTONS, headers={"Content-Type": "text/html; charset=utf-8"})
+    elif path.endswith("/incidents"):
+        route.fulfill(status=503)
+    else:
+        return False
+    return True

@@ -1,18 +1,16 @@
 """The pages of services, templates and maintenance in a real browser: axe finds nothing, in light, dark and at 320 px."""
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser
 
 from events.ingest import SourceChanged
-from tests.e2e.browser import DESK, PHONE, Complaints, Scheme, axe, chromium, complaints, opened, scrolls_sideways
+from tests.e2e.browser import Complaints, axe, chromium, complaints, scrolls_sideways
 from tests.integration.statuspage.house import ADA, BOB, URL, House, in_virtual_time
-from web.assets import BUILD
+from tests.rendered import Answers, apart, looks
 
 __all__ = ["chromium", "complaints"]
 
@@ -38,17 +36,14 @@ WRONG: dict[str, dict[str, str]] = {
 }
 EVERY = [*PATHS, *(f"{path}?wrong" for path in WRONG), "/services?empty", "/templates?empty", "/maintenance?empty"]
 
-Pages = Mapping[str, tuple[str, Mapping[str, str]]]
-
 
 @pytest.fixture(scope="module")
-def pages() -> Pages:
+def pages() -> Answers:
     """The pages as the shipped role renders them, by address; in a thread, for playwright's loop runs in this one."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(in_virtual_time, _rendered).result()
+    return apart(in_virtual_time, _rendered)
 
 
-async def _rendered(house: House) -> Pages:
+async def _rendered(house: House) -> Answers:
     house.team(4, ADA, BOB)
     house.says(SourceChanged(source=5, name="Disks", key_digest="0", key_cell="c", at=house.now))
     await house.open()
@@ -94,30 +89,8 @@ async def _furnish(house: House) -> None:
 
 
 @pytest.mark.parametrize("path", EVERY)
-def test_axe_finds_nothing(chromium: Browser, complaints: Complaints, pages: Pages, path: str) -> None:
-    looks: tuple[tuple[tuple[int, int], Scheme], ...] = ((DESK, "light"), (DESK, "dark"), (PHONE, "light"))
-    for size, scheme in looks:
-        with opened(chromium, complaints, size, scheme, service_workers="block") as page:
-            _serve(page, pages)
-            page.goto(URL + path)
-            assert axe(page) == []
-            assert not scrolls_sideways(page)
+def test_axe_finds_nothing(chromium: Browser, complaints: Complaints, pages: Answers, path: str) -> None:
+    for page in looks(chromium, complaints, pages, URL + path):
+        assert axe(page) == []
+        assert not scrolls_sideways(page)
     assert complaints.unexpected() == []
-
-
-def _serve(page: Page, pages: Pages) -> None:
-    """What was rendered, and the bundle's files; fragments of others are empty."""
-
-    def answer(route: Route) -> None:
-        address = urlsplit(route.request.url)
-        here = address.path + (f"?{address.query}" if address.query else "")
-        if here in pages:
-            html, headers = pages[here]
-            policy = {name: headers[name] for name in headers if name == "content-security-policy"}
-            route.fulfill(body=html, headers={"Content-Type": "text/html; charset=utf-8", **policy})
-        elif address.path.startswith("/static/"):
-            route.fulfill(path=BUILD / address.path.removeprefix("/static/"))
-        else:
-            route.fulfill(status=204)
-
-    page.route("**/*", answer)
