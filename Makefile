@@ -14,7 +14,7 @@ unexport PGHOST PGHOSTADDR PGPORT PGUSER PGPASSWORD PGDATABASE PGDATA PGSERVICE 
 export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help ready up down demo test bench simulate chaos lint types soak check-images docs lock clean
+.PHONY: help ready up down demo test bench simulate chaos lint types soak fuzz check-images docs lock clean
 
 help: ## list these targets
 	@echo "make <target> [PORT=8080] [DATA_DIR=.alarum] [SMTP_URL=smtp://host:25] [BACKEND=docker]"; echo
@@ -57,6 +57,10 @@ types: ready ## strict types
 
 soak: ready ## what needs minutes of real time; ARGS='-k name' narrows
 	@$(RUN) -m pytest -m soak -s --timeout=1800 $(ARGS)
+
+fuzz: ready ## send everything that takes bytes what nobody sends by accident; TIMES= and SECONDS= say how much
+	@FUZZ=$(or $(TIMES),20) $(RUN) -m pytest --timeout=7200 tests/fuzz $(ARGS)
+	@$(RUN) -m tests.fuzz.guided --seconds $(or $(SECONDS),120)
 
 check-images: ready ## build the containers' image with buildah, where that can run
 	@$(RUN) -m launcher.images

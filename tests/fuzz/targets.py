@@ -44,18 +44,19 @@ def json_body(body: bytes) -> None:
     if value is not None:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
         text.encode()
-        assert "\\u0000" not in text
+        assert "\\u0000" not in text.replace("\\\\", "")
         assert _depth(value) <= MAX_DEPTH
 
 
 def envelope(body: bytes) -> None:
-    """An envelope is written as it was read. Where one can be read, its place can."""
+    """An envelope of ours is written as it was read: its id says its stream. Where one can be read, its place can."""
     try:
         found = decode(body)
     except (MalformedEvent, UnknownEvent):
         place(body)
         return
-    assert decode(encode(found)) == found
+    if "@" not in found.stream:
+        assert decode(encode(found)) == found
     assert place_of(body) == (found.stream, found.version)
 
 
