@@ -1,21 +1,19 @@
 """Pages that a shipped role rendered, shown in a real browser: nothing has to run beside it."""
 
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Page, Route
 
-from tests.e2e.browser import DESK, PHONE, Complaints, Scheme, opened
+from tests.e2e.browser import Complaints, looks, opened
 from web.assets import BUILD
 
 T = TypeVar("T")
 
 Answers = Mapping[str, tuple[str, Mapping[str, str]]]
 """HTML and headers by path and query."""
-
-LOOKS: Final[tuple[tuple[tuple[int, int], Scheme], ...]] = ((DESK, "light"), (DESK, "dark"), (PHONE, "light"))
 
 
 def apart(run: Callable[..., T], *given: Callable[..., Any] | Coroutine[Any, Any, Any]) -> T:
@@ -24,13 +22,12 @@ def apart(run: Callable[..., T], *given: Callable[..., Any] | Coroutine[Any, Any
         return thread.submit(run, *given).result()
 
 
-def looks(chromium: Browser, complaints: Complaints, pages: Answers, url: str) -> Iterator[Page]:
-    """The page at a desk, in the dark and on a phone, one after the other."""
-    for size, scheme in LOOKS:
-        with opened(chromium, complaints, size, scheme, service_workers="block") as page:
-            serve(page, pages)
-            page.goto(url)
-            yield page
+def flaws(chromium: Browser, complaints: Complaints, pages: Answers, url: str) -> list[str]:
+    """What is wrong with the page at a desk, in the dark and on a phone."""
+    with opened(chromium, complaints, service_workers="block") as page:
+        serve(page, pages)
+        page.goto(url)
+        return [*looks(page), *complaints.unexpected()]
 
 
 def serve(page: Page, pages: Answers, others: Callable[[Route, str], bool] = lambda _route, _path: False) -> None:

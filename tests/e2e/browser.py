@@ -6,11 +6,11 @@ Debian's Chromium, driven by playwright. Without it a test is skipped with the r
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
@@ -21,6 +21,12 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 SCREENSHOTS = Path(__file__).parents[2] / "reports" / "screenshots"
 Scheme = Literal["light", "dark"]
 DESK, PHONE = (1280, 800), (320, 640)
+LOOKS: Final[tuple[tuple[str, tuple[int, int], Scheme, tuple[str, ...]], ...]] = (
+    ("phone", PHONE, "light", ()),
+    ("dark", DESK, "dark", ("color-contrast",)),
+    ("light", DESK, "light", ()),
+)
+"""Name, size, scheme, and axe's rules (all of them where none is named): the dark has the same document in other colours."""
 
 # told by the page itself, since a blocked script cannot complain
 _LISTEN = """
@@ -94,11 +100,29 @@ def opened(
         context.close()
 
 
-def axe(page: Page) -> list[str]:
-    """What axe finds wrong on the page (WCAG 2.2 AA and best practices), a line each; nothing is `[]`."""
-    page.evaluate((bundle() / "vendor" / "axe.js").read_text(encoding="utf-8"))
-    result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+def axe(page: Page, rules: Sequence[str] = ()) -> list[str]:
+    """What axe finds wrong on the page (WCAG 2.2 AA and best practices), a line each; nothing is `[]`. `rules` narrows."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate((bundle() / "vendor" / "axe.js").read_text(encoding="utf-8"))
+    options = {"resultTypes": ["violations"]} | ({"runOnly": list(rules)} if rules else {})
+    result = page.evaluate("options => axe.run(document, options)", options)
     return [_line(violation, node) for violation in result["violations"] for node in violation["nodes"]]
+
+
+def looks(page: Page, name: str = "") -> list[str]:
+    """What is wrong with a page as it stands: at a desk and on a phone for axe and a ruler, in the dark by its colours.
+
+    Whoever gives a name finds the three screenshots under it.
+    """
+    wrong = []
+    for look, size, scheme, rules in LOOKS:
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        sideways = ["it scrolls sideways"] if scrolls_sideways(page) else []
+        wrong += [f"{look}: {flaw}" for flaw in [*axe(page, rules), *sideways]]
+        if name:
+            screenshot(page, f"{look}-{name}")
+    return wrong
 
 
 def scrolls_sideways(page: Page) -> bool:

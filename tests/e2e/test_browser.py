@@ -1,19 +1,16 @@
 """A tired person with a phone: sign in, see the alert appear by itself, open it, accept it."""
 
 import re
-from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.e2e.browser import DESK, PHONE, Complaints, axe, complaints, opened, page, screenshot, scrolls_sideways
+from tests.e2e.browser import complaints, looks, page
 from tests.e2e.suite import Suite
 
 __all__ = ["complaints", "page"]
 
 pytestmark = pytest.mark.browser
-
-Scheme = Literal["light", "dark"]
 
 WITHIN_MS = 30_000
 
@@ -62,28 +59,14 @@ def test_no_request_runs_by_the_clock_while_the_stream_is_open(suite: Suite, pag
     assert requests == []
 
 
-@pytest.mark.parametrize(
-    ("name", "size", "scheme"), [("light", DESK, "light"), ("dark", DESK, "dark"), ("phone", PHONE, "dark")]
-)
-def test_every_page_is_clean_for_axe_and_fits(
-    suite: Suite, chromium: Browser, complaints: Complaints, key: str, name: str, size: tuple[int, int], scheme: Scheme
-) -> None:
+def test_every_page_is_clean_for_axe_and_fits(suite: Suite, page: Page, key: str) -> None:
     suite.event(key, summary="Looked at", alertKey="looked-at", details="**Bold** words")
-    with opened(chromium, complaints, size, scheme) as page:
-        sign_in(suite, page)
-        expect(page.get_by_role("link", name="Looked at")).to_be_visible(timeout=WITHIN_MS)
-        found = {}
-        page.get_by_role("link", name="Looked at").first.click()
-        expect(page.get_by_role("heading", name="Looked at")).to_be_visible()
-        found["alert"] = look(page, f"{name}-alert")
-        for path in ("alerts", "on-call", "schedules", "policies", "sources", "users", "teams", "me", "styleguide"):
-            page.goto(f"{suite.url}/{path}")
-            found[path] = look(page, f"{name}-{path}")
+    sign_in(suite, page)
+    expect(page.get_by_role("link", name="Looked at")).to_be_visible(timeout=WITHIN_MS)
+    page.get_by_role("link", name="Looked at").first.click()
+    expect(page.get_by_role("heading", name="Looked at")).to_be_visible()
+    found = {"alert": looks(page, "alert")}
+    for path in ("alerts", "on-call", "schedules", "policies", "sources", "users", "teams", "me", "styleguide"):
+        page.goto(f"{suite.url}/{path}")
+        found[path] = looks(page, path)
     assert {path: wrong for path, wrong in found.items() if wrong} == {}
-    assert complaints.unexpected() == []
-
-
-def look(page: Page, name: str) -> list[str]:
-    """What is wrong with a page as it stands, for machines; the screenshot is for people."""
-    screenshot(page, name)
-    return axe(page) + (["it scrolls sideways"] if scrolls_sideways(page) else [])

@@ -7,10 +7,10 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
-from tests.e2e.browser import DESK, Complaints, axe, chromium, complaints, opened, scrolls_sideways
+from tests.e2e.browser import DESK, Complaints, chromium, complaints, opened
 from tests.integration.connectors.house import DISK, NET, ROOT, URL, House, in_virtual_time
 from tests.integration.connectors.test_pages import HOOK, JIRA
-from tests.rendered import Answers, apart, looks, serve
+from tests.rendered import Answers, apart, flaws, serve
 
 __all__ = ["chromium", "complaints"]
 
@@ -93,10 +93,7 @@ ADDRESSES = (
 
 @pytest.mark.parametrize("path", ADDRESSES)
 def test_axe_finds_nothing(chromium: Browser, complaints: Complaints, pages: Answers, path: str) -> None:
-    for page in looks(chromium, complaints, pages, URL + path):
-        assert axe(page) == []
-        assert not scrolls_sideways(page)
-    assert complaints.unexpected() == []
+    assert flaws(chromium, complaints, pages, URL + path) == []
 
 
 def test_a_trial_leaves_what_was_typed_where_it_is(chromium: Browser, complaints: Complaints, pages: Answers) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from tests.e2e.browser import Complaints, axe, chromium, complaints, scrolls_sideways
+from tests.e2e.browser import Complaints, chromium, complaints
 from tests.integration.escalator.duty_room import ADA, BOB, URL, DutyRoom, in_virtual_time
 from tests.integration.escalator.test_escalator_api import LAYER, SCHEDULE
-from tests.rendered import Answers, apart, looks
+from tests.rendered import Answers, apart, flaws
 
 __all__ = ["chromium", "complaints"]
 
@@ -61,7 +61,4 @@ async def _rendered(room: DutyRoom) -> dict[str, tuple[str, Mapping[str, str]]]:
 
 @pytest.mark.parametrize("path", [*PATHS, "/policies/new?wrong"])
 def test_axe_finds_nothing(chromium: Browser, complaints: Complaints, pages: Answers, path: str) -> None:
-    for page in looks(chromium, complaints, pages, URL + path):
-        assert axe(page) == []
-        assert not scrolls_sideways(page)
-    assert complaints.unexpected() == []
+    assert flaws(chromium, complaints, pages, URL + path) == []

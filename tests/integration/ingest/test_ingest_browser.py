@@ -18,17 +18,9 @@ from events.statuspage import IncidentCreated, MaintenanceChanged, ServiceChange
 from ingest.migrations import MIGRATIONS
 from runtime.migrate import migrate_database
 from tests.backend import Backend
-from tests.e2e.browser import (
-    Complaints,
-    axe,
-    chromium,
-    complaints,
-    opened,
-    screenshot,
-    scrolls_sideways,
-)
+from tests.e2e.browser import Complaints, chromium, complaints, looks, opened
 from tests.integration.ingest.test_web import ADA, T0, House, _later, eventually
-from tests.rendered import LOOKS, Answers, apart, serve
+from tests.rendered import Answers, apart, serve
 
 __all__ = ["chromium", "complaints"]
 
@@ -128,16 +120,13 @@ def test_axe_finds_nothing_and_others_parts_come_or_stay_away(
 ) -> None:
     complaints.allowed.append("503")
     for path, name in NAMES.items():
-        for size, scheme in LOOKS:
-            with opened(chromium, complaints, size, scheme, service_workers="block") as page:
-                serve(page, pages, _others)
-                page.goto(URL + path)
-                if path == ALERT:
-                    expect(page.get_by_role("button", name="Restart it")).to_be_visible()
-                    expect(page.locator("#part-incidents > :not(noscript)")).to_have_count(0)
-                assert axe(page) == [], (path, size, scheme)
-                assert not scrolls_sideways(page), (path, size)
-                screenshot(page, f"ingest-{name}-{size[0]}-{scheme}")
+        with opened(chromium, complaints, service_workers="block") as page:
+            serve(page, pages, _others)
+            page.goto(URL + path)
+            if path == ALERT:
+                expect(page.get_by_role("button", name="Restart it")).to_be_visible()
+                expect(page.locator("#part-incidents > :not(noscript)")).to_have_count(0)
+            assert looks(page, f"ingest-{name}") == [], path
     assert complaints.unexpected() == []
 
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import pytest
 from playwright.sync_api import Browser
 
-from tests.e2e.browser import Complaints, axe, chromium, complaints, scrolls_sideways
+from tests.e2e.browser import Complaints, chromium, complaints
 from tests.integration.statuspage.house import ADA, BOB, URL, House, in_virtual_time
-from tests.rendered import Answers, apart, looks
+from tests.rendered import Answers, apart, flaws
 
 __all__ = ["chromium", "complaints"]
 
@@ -76,7 +76,4 @@ async def _furnish(house: House, shop: int) -> None:
 
 @pytest.mark.parametrize("path", [*PATHS, *OTHERS])
 def test_axe_finds_nothing(chromium: Browser, complaints: Complaints, pages: Answers, path: str) -> None:
-    for page in looks(chromium, complaints, pages, URL + path):
-        assert axe(page) == []
-        assert not scrolls_sideways(page)
-    assert complaints.unexpected() == []
+    assert flaws(chromium, complaints, pages, URL + path) == []

@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import Browser
 
 from events.ingest import SourceChanged
-from tests.e2e.browser import Complaints, axe, chromium, complaints, scrolls_sideways
+from tests.e2e.browser import Complaints, chromium, complaints
 from tests.integration.statuspage.house import ADA, BOB, URL, House, in_virtual_time
-from tests.rendered import Answers, apart, looks
+from tests.rendered import Answers, apart, flaws
 
 __all__ = ["chromium", "complaints"]
 
@@ -90,7 +90,4 @@ async def _furnish(house: House) -> None:
 
 @pytest.mark.parametrize("path", EVERY)
 def test_axe_finds_nothing(chromium: Browser, complaints: Complaints, pages: Answers, path: str) -> None:
-    for page in looks(chromium, complaints, pages, URL + path):
-        assert axe(page) == []
-        assert not scrolls_sideways(page)
-    assert complaints.unexpected() == []
+    assert flaws(chromium, complaints, pages, URL + path) == []
