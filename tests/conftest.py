@@ -19,6 +19,7 @@ from tests.backend import Backend, make_backend
 ROLES = (
     "tests/e2e/test_faults.py",
     "tests/e2e/test_kills.py",
+    "tests/e2e/test_nothing_leaks.py",
     "tests/e2e/test_processes.py",
     "tests/e2e/test_trace.py",
 )
@@ -39,6 +40,8 @@ def _group(nodeid: str) -> str:
         return LONG_FIRST[0]
     if file.startswith("tests/e2e/"):
         return LONG_FIRST[1]
+    if file.startswith("tests/fuzz/"):
+        return "tests/fuzz"
     return nodeid if file in ONE_BY_ONE else file
 
 
