@@ -7,28 +7,27 @@ The raw path is handed on as it came: `%2F` in an alias is part of a segment and
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Final
 from urllib.parse import urlsplit
 
-import httpx
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from web.errors import ProblemPages, error_json, wants_page
 from web.pages import Pages, environment
 from web.paths import role_of
+from web.upstream import Connection, Silent, Unreachable, Upstream, UpstreamFailed
 
 log = logging.getLogger("web.router")
 
-CONNECT_S: Final = 2.0
-READ_S: Final = 60.0  # streams are pinged every 15 s: who is silent for so long is dead
 HOP_BY_HOP: Final = frozenset({
     b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te", b"trailer",
     b"transfer-encoding", b"upgrade",
+    b"expect",  # who waits for «go on» hears it from the server before this app
 })  # fmt: skip
 FORWARDED: Final = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded"})
 
@@ -51,12 +50,10 @@ class Router:
         trust_forwarded: bool = False,
     ) -> None:
         self._local = dict(local)
-        self._upstreams = {role: httpx.URL(url) for role, url in (upstreams or {}).items()}
+        self._upstreams = {role: Upstream(url) for role, url in (upstreams or {}).items()}
         self._pages: ProblemPages = pages or Pages(environment("web"))
         self._trust_forwarded = trust_forwarded
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=64)
-        timeout = httpx.Timeout(READ_S, connect=CONNECT_S, pool=CONNECT_S)
-        self._client = httpx.AsyncClient(limits=limits, timeout=timeout, follow_redirects=False, trust_env=False)
+        self._watching: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> "Router":
         return self
@@ -67,7 +64,8 @@ class Router:
         await self.close()
 
     async def close(self) -> None:
-        await self._client.aclose()
+        for upstream in self._upstreams.values():
+            await upstream.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["type"]:
@@ -100,36 +98,35 @@ class Router:
 
     async def _proxy(self, role: str, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = _Exchange(receive, send)
-        request = self._request(role, scope, exchange.body())
         try:
-            await exchange.run(self._client, request)
-        except httpx.HTTPError as error:
+            async with self._upstreams[role].connection() as connection:
+                await exchange.ask(self._upstreams[role], connection, scope, _onward(scope, self._trust_forwarded))
+                self._watch(exchange, connection)
+                await exchange.answer(connection)
+        except UpstreamFailed as error:
+            if exchange.is_left:
+                return
             log.warning("upstream failed", extra={"role": role, "error": repr(error)})
             if exchange.started:  # the status is out: only a torn connection can say that the rest is missing
                 raise
             await self._unanswered(role, error, scope)(scope, receive, send)
+        finally:
+            exchange.unwatched()
 
-    def _request(self, role: str, scope: Scope, body: AsyncIterator[bytes]) -> httpx.Request:
-        base = self._upstreams[role]
-        target = base.raw_path.rstrip(b"/") + _raw_path(scope).encode("latin-1")
-        if scope["query_string"]:
-            target += b"?" + scope["query_string"]
-        headers = _onward(scope, self._trust_forwarded)
-        content = body if _has_body(Headers(scope=scope)) else None
-        request = httpx.Request(scope["method"], base, headers=headers, content=content)
-        request.headers = httpx.Headers(_framed(headers, request.headers))
-        # httpx would quote the path anew: the extension sends the bytes as they are
-        request.extensions["target"] = target
-        return request
+    def _watch(self, exchange: "_Exchange", connection: Connection) -> None:
+        """When the client goes away, the upstream is left."""
+        watching = exchange.watching = asyncio.create_task(exchange.until_left(connection))
+        self._watching.add(watching)
+        watching.add_done_callback(self._watching.discard)
 
-    def _unanswered(self, role: str, error: httpx.HTTPError, scope: Scope) -> Response:
+    def _unanswered(self, role: str, error: UpstreamFailed, scope: Scope) -> Response:
         """503 while nothing was handed over (a retry is safe), 504 or 502 when the upstream may have acted."""
         match error:
-            case httpx.ConnectError() | httpx.ConnectTimeout() | httpx.PoolTimeout():
+            case Unreachable():
                 return self._refusal(
                     scope, 503, "UNAVAILABLE", f"{role} cannot be reached; try again in a moment", {"Retry-After": "2"}
                 )
-            case httpx.TimeoutException():
+            case Silent():
                 return self._refusal(
                     scope, 504, "TIMED_OUT", f"{role} did not answer in time; the request may have been carried out"
                 )
@@ -148,68 +145,67 @@ class Router:
 
 
 class _Exchange:
-    """One request on its way: its body upstream, the answer back; when the client goes away, the upstream's connection
-    is closed.
-    """
+    """One request on its way: its body upstream, the answer back."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
-        self._sent = asyncio.Event()
-        self.started = False
+        self.watching: asyncio.Task[None] | None = None
+        self.started = self.is_left = self._is_over = False
 
-    async def run(self, client: httpx.AsyncClient, request: httpx.Request) -> None:
-        """Raises httpx.HTTPError when the upstream fails."""
-        if request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
-            self._sent.set()
-        answering = asyncio.create_task(self._answer(client, request))
-        leaving = asyncio.create_task(self._left())
-        try:
-            await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            await _stop(leaving)
-            gone = not answering.done()
-            await _stop(answering)
-        if not gone:
-            answering.result()
+    async def ask(self, upstream: Upstream, connection: Connection, scope: Scope, headers: RawHeaders) -> None:
+        """Hand the request on. An answer that comes before its end ends it: the rest is not asked for. Raises UpstreamFailed."""
+        has_body = _has_body(Headers(scope=scope))
+        is_chunked = has_body and not any(name == b"content-length" for name, _ in headers)
+        target = _raw_path(scope).encode("latin-1")
+        if scope["query_string"]:
+            target += b"?" + scope["query_string"]
+        head = upstream.request(scope["method"], target, headers, is_chunked=is_chunked)
+        more, body = has_body, b""
+        if more:
+            more, body = await self._more()
+        connection.begin(head + _framed(body, is_chunked), is_head_only=scope["method"] == "HEAD")
+        while more and connection.takes_more:
+            more, body = await self._more()
+            await connection.send(_framed(body, is_chunked))
+        if not more:
+            await connection.send(b"0\r\n\r\n" if is_chunked else b"")
+            connection.sent()
 
-    async def body(self) -> AsyncIterator[bytes]:
+    async def answer(self, connection: Connection) -> None:
+        """Hand the answer on. Raises UpstreamFailed."""
+        await connection.answered()
+        self.started = True
+        headers = _end_to_end(connection.headers)
+        await self._send({"type": "http.response.start", "status": connection.status, "headers": headers})
         more = True
         while more:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise httpx.ReadError("the client went away")
-            more = message.get("more_body", False)
-            if message.get("body"):
-                yield message["body"]
-        self._sent.set()
+            chunk, more = await connection.chunk()
+            self._is_over = not more  # from here on the connection may be another request's
+            await self._send({"type": "http.response.body", "body": chunk, "more_body": more})
 
-    async def _answer(self, client: httpx.AsyncClient, request: httpx.Request) -> None:
-        response = await client.send(request, stream=True)
-        try:
-            await self._begin(response)
-            async for chunk in response.aiter_raw():
-                await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
-            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
-        finally:
-            await response.aclose()
-
-    async def _begin(self, response: httpx.Response) -> None:
-        self.started = True
-        headers = _end_to_end(response.headers.raw)
-        await self._send({"type": "http.response.start", "status": response.status_code, "headers": headers})
-
-    async def _left(self) -> None:
+    async def until_left(self, connection: Connection) -> None:
         """Returns when the client is gone. Listens only once the body was read: there is one `receive` for both."""
-        await self._sent.wait()
-        message: Message = {"type": ""}
-        while message["type"] != "http.disconnect":
-            message = await self._receive()
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        if not self._is_over:
+            self.is_left = True
+            connection.abort("the client went away")
+
+    def unwatched(self) -> None:
+        if self.watching is not None:
+            self.watching.cancel()
+
+    async def _more(self) -> tuple[bool, bytes]:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self.is_left = True
+            raise UpstreamFailed("the client went away")
+        return message.get("more_body", False), message.get("body", b"")
 
 
-async def _stop(task: "asyncio.Task[None]") -> None:
-    if not task.done():
-        task.cancel()
-        await asyncio.wait({task})
+def _framed(body: bytes, is_chunked: bool) -> bytes:
+    """A piece of a body on its way; an empty chunk would end it."""
+    return b"%x\r\n%b\r\n" % (len(body), body) if is_chunked and body else body
 
 
 def _raw_path(scope: Scope) -> str:
@@ -235,13 +231,6 @@ def _onward(scope: Scope, trust_forwarded: bool) -> RawHeaders:
         (b"x-forwarded-for", client[0].encode()),
     )
     return [*kept, *((name, value) for name, value in ours if name not in said)]
-
-
-def _framed(headers: RawHeaders, framing: httpx.Headers) -> RawHeaders:
-    """Our headers and nothing that httpx adds, but chunked transfer where the length is not known."""
-    if "transfer-encoding" in framing and not any(name == b"content-length" for name, _ in headers):
-        return [*headers, (b"Transfer-Encoding", b"chunked")]
-    return headers
 
 
 def _end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> RawHeaders:
