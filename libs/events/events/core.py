@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
+from functools import cache, reduce
 from typing import ClassVar, Generic, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -43,8 +43,14 @@ class Event(Value):
     @classmethod
     def wire_type(cls) -> str:
         """`AlertCreated` is `alert.created` on the wire, `EscalationLevelReached` is `escalation.level_reached`."""
-        noun, *verb = re.findall(r"[A-Z][a-z0-9]*", cls.__name__)
-        return f"{noun.lower()}.{'_'.join(word.lower() for word in verb)}"
+        return _in_words(cls.__name__)
+
+
+@cache
+def _in_words(name: str) -> str:
+    """Asked of every event several times on its way: there are few names."""
+    noun, *verb = re.findall(r"[A-Z][a-z0-9]*", name)
+    return f"{noun.lower()}.{'_'.join(word.lower() for word in verb)}"
 
 
 def never(_state: object) -> datetime | None:
