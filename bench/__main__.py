@@ -43,7 +43,8 @@ def say(text: str) -> None:
 def main() -> int:
     asked = _asked()
     try:
-        versions = [ours(), *([theirs(asked.against)] if asked.against else [])]
+        first = theirs(asked.of) if asked.of else ours()
+        versions = [first, *([theirs(asked.against)] if asked.against else [])]
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             report = runner.run(_measure(versions, asked))
     except CannotRun as failure:
@@ -61,7 +62,8 @@ def _asked() -> argparse.Namespace:
         prog="make bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--rows", type=_rows, default=None, help=f"some of {','.join(ROWS)}")
-    parser.add_argument("--against", metavar="REF", help="a git ref to compare the working tree with")
+    parser.add_argument("--of", metavar="REF", help="a git ref to measure instead of the working tree")
+    parser.add_argument("--against", metavar="REF", help="a git ref to compare it with")
     parser.add_argument("--rounds", type=int, help="how often each row runs; 1, or 2 with --against")
     parser.add_argument("--long", action="store_true", help="longer rows, and those that need a large base")
     parser.add_argument("--rates", type=_rates, default=(1, 100, 500), help="events/s of `messages`; 1,100,500")
@@ -131,7 +133,9 @@ async def _row(name: str, bench: Bench, turn: int) -> list[Found]:
         try:
             figures = await ROWS[name](bench)
         except Exception:
-            say(f"{version}: {name} FAILED\n{traceback.format_exc()}")  # the other rows are worth their time all the same
+            say(
+                f"{version}: {name} FAILED\n{traceback.format_exc()}"
+            )  # the other rows are worth their time all the same
             figures = [Figure(name, "failed", None)]
     say(f"{version}: {name} ({time.monotonic() - began:.0f} s, others took {used.others_cores:.2f} cores)")
     return [Found(version, turn, used.others_cores, figure) for figure in figures]
