@@ -213,7 +213,7 @@ def main(words: Sequence[str]) -> int:
     options.add_argument("--kills", type=int, default=100)
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--rate", type=float, default=300.0, help="events a second")
-    options.add_argument("--repeats", type=int, default=1, help="events for each alert of the many")
+    options.add_argument("--repeats", type=int, default=3, help="events for each alert of the many")
     options.add_argument("--outage", type=float, default=60.0, help="seconds that a server is frozen or gone")
     options.add_argument("--away", type=float, default=150.0, help="seconds that the receivers are away")
     options.add_argument("--report", type=Path, default=ROOT / "reports" / "chaos.json")

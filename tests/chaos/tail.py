@@ -8,14 +8,16 @@ import json
 import threading
 import time
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-TOPICS: Final = ("alerts.v1", "escalations.v1")
+from events.topics import ALERTS, ESCALATIONS, TRAFFIC_PARTITIONS
+
+TOPICS: Final = (ALERTS.name, ESCALATIONS.name)
 LOOK_AGAIN_S: Final = 0.5
 
 
@@ -98,7 +100,7 @@ class Tail:
     def __init__(self, bootstrap: str, sources: frozenset[int]) -> None:
         self.heard = Heard(sources)
         self._bootstrap = bootstrap
-        self._began, self._over = threading.Event(), threading.Event()
+        self._began, self._over, self._hearing = threading.Event(), threading.Event(), threading.Lock()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._listen()), name="tail")
 
     def __enter__(self) -> "Tail":
@@ -109,6 +111,17 @@ class Tail:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
+
+    def so_far(self) -> Heard:
+        """What was heard up to now, to be looked at while more is heard."""
+        with self._hearing:
+            return replace(
+                self.heard,
+                alerts={number: replace(alert) for number, alert in self.heard.alerts.items()},
+                levels={alert: list(levels) for alert, levels in self.heard.levels.items()},
+                dropped=Counter(self.heard.dropped),
+                gaps=list(self.heard.gaps),
+            )
 
     async def _listen(self) -> None:
         positions: dict[TopicPartition, int] = {}
@@ -134,22 +147,18 @@ class Tail:
             while not self._over.is_set():
                 for place, records in (await consumer.getmany(timeout_ms=200, max_records=2_000)).items():
                     now = time.time()
-                    for record in records:
-                        self.heard.hear(record.value, now)
+                    with self._hearing:
+                        for record in records:
+                            self.heard.hear(record.value, now)
                     positions[place] = records[-1].offset + 1
         finally:
             await consumer.stop()
 
 
-async def _ends(consumer: Any) -> dict[TopicPartition, int]:
-    places = [TopicPartition(topic, number) for topic in TOPICS for number in await _partitions(consumer, topic)]
+async def _ends(consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
+    places = [TopicPartition(topic, number) for topic in TOPICS for number in range(TRAFFIC_PARTITIONS)]
     ends: dict[TopicPartition, int] = await consumer.end_offsets(places)
     return ends
-
-
-async def _partitions(consumer: Any, topic: str) -> set[int]:
-    await consumer._client.fetch_all_metadata()
-    return set(consumer.partitions_for_topic(topic) or ())
 
 
 def _instant(text: str) -> float:

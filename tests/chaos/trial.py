@@ -56,14 +56,15 @@ class Trial:
 
     def evidence(self) -> Evidence:
         """So far, by what Kafka told; the API is not asked."""
-        by_kafka = Counter((alert.source, alert.alert_key) for alert in list(self.tail.heard.alerts.values()))
+        heard = self.tail.so_far()
+        by_kafka = Counter((alert.source, alert.alert_key) for alert in heard.alerts.values())
         notifiers = 2 if self.wrecker.replicas else 1
         return Evidence(
             script=self.script,
             answers=list(self.load.answers),
             mails=self.mails(),
             calls=self.calls(),
-            heard=self.tail.heard,
+            heard=heard,
             listed=by_kafka,
             faults=self.wrecker.faults,
             notifiers=notifiers,

@@ -66,4 +66,4 @@ def test_a_dozen_kills_under_load_lose_no_event_and_tell_everybody_once(roles: R
             evidence = run.until_quiet(PATIENCE_S)
     verdict = judge(evidence)
     assert verdict.holds, verdict.story() + "\n" + table(felt(evidence))
-    assert verdict.figures["answered yes"] > RATE * EVERY_S * len(TARGETS) / 2, "events flowed meanwhile"
+    assert verdict.figures["answered yes"] > len(TARGETS) * RATE / 10, "events flowed meanwhile"
