@@ -14,7 +14,8 @@ from typing import Any, Final, cast
 
 CONNECT_S: Final = 10.0
 PACE_S: Final = 0.001
-TOLD: Final = 10
+BUSY: Final = 503
+INSIST_S: Final = 0.05
 
 EventOf = Callable[[int], bytes]
 """The request of the event with this number."""
@@ -148,17 +149,25 @@ class Load:
 
 
 async def closed_loop(
-    port: int, connections: int, request_of: EventOf, *, seconds: float = 1e9, count: int = 10**9
+    port: int, connections: int, request_of: EventOf, *, seconds: float = 1e9, count: int = 10**9, insists: bool = False
 ) -> Load:
-    """Each connection asks again as soon as it was answered: as many as the other side takes in that time."""
+    """Each connection asks again as soon as it was answered: as many as the other side takes in that time.
+
+    Who `insists` sends what was refused for now (503) again a moment later, as tools do.
+    """
     load = Load()
     numbers = iter(range(count))
 
     async def asking(connection: Connection, until: float) -> None:
         for number in numbers:
-            due_at = time.time()
-            load.samples.append(await _asked(connection, request_of(number), number, due_at))
-            if time.time() >= until or load.samples[-1].status == 0:
+            due_at, request = time.time(), request_of(number)
+            sample = await _asked(connection, request, number, due_at)
+            while insists and sample.status == BUSY:
+                load.samples.append(sample)
+                await asyncio.sleep(INSIST_S)
+                sample = await _asked(connection, request, number, due_at)
+            load.samples.append(sample)
+            if time.time() >= until or sample.status == 0:
                 return
 
     async with connected(port, connections) as made:
