@@ -68,6 +68,9 @@ TEXTS: Final = (
     "?",
     "[",
     "(((((((((((((((((((((((a+)+)+",
+    "".join(
+        chr(0x4E00 + place * 7919 % 20_000) for place in range(4000)
+    ),  # nothing that a database could press together
 )
 NUMBERS: Final = (0, -1, 1, 2**31 - 1, 2**31, 2**53 + 1, 2**63 - 1, 2**63, 2**64, 10**400, 1e308, -0.0, 1e-320, 0.5)
 

@@ -58,7 +58,7 @@ def nothing_wrong(suite: Observed, ground: Mapping[str, Any]) -> Iterator[None]:
 
 
 def test_every_operation_answers_as_the_document_says(suite: Observed, ground: Mapping[str, Any]) -> None:
-    @fuzzed(150)
+    @fuzzed(50)
     @given(st.data(), st.sampled_from(CHECKED), st.sampled_from([GenerationMode.POSITIVE, GenerationMode.NEGATIVE]))
     def asks(data: st.DataObject, operation: Operation, mode: GenerationMode) -> None:
         known = _known(operation.path, ground) if data.draw(st.booleans()) else None

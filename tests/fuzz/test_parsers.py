@@ -31,7 +31,7 @@ def test_the_seeds_are_read(target: str) -> None:
 def test_any_bytes_are_read_or_refused_with_words(target: str) -> None:
     seeds = st.sampled_from(SEEDS[target])
 
-    @fuzzed(60)
+    @fuzzed(40)
     @given(st.data())
     def reads(data: st.DataObject) -> None:
         seed = data.draw(seeds)
