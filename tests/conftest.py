@@ -21,9 +21,12 @@ ROLES = (
     "tests/e2e/test_kills.py",
     "tests/e2e/test_nothing_leaks.py",
     "tests/e2e/test_processes.py",
+    "tests/e2e/test_restores.py",
     "tests/e2e/test_trace.py",
 )
 """Files that share the suite with a process for each role; the other journeys share another one."""
+ALONE = ("tests/e2e/test_look.py",)
+"""Files beside the journeys that need no suite."""
 ONE_BY_ONE = (
     "tests/integration/machinery/test_mutants.py",
     "tests/simulation/test_night_mutants.py",
@@ -33,12 +36,20 @@ ONE_BY_ONE = (
 LONG_FIRST = ("tests/e2e with a process for each role", "tests/e2e", *ONE_BY_ONE)
 
 
+def _file(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
+
+
+def _shares(item: pytest.Item, suite: str) -> bool:
+    return suite in getattr(item, "fixturenames", ())
+
+
 def _group(nodeid: str) -> str:
     """What stays in one of the tests' processes: those that share a suite, or a file."""
-    file = nodeid.partition("::")[0]
+    file = _file(nodeid)
     if file in ROLES:
         return LONG_FIRST[0]
-    if file.startswith("tests/e2e/"):
+    if file.startswith("tests/e2e/") and file not in ALONE:
         return LONG_FIRST[1]
     if file.startswith("tests/fuzz/"):
         return "tests/fuzz"
@@ -63,7 +74,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByGroup:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long work begins first, so that nobody waits for it at the end."""
+    """Long work begins first, so that nobody waits for it at the end; nobody starts a suite that others have already."""
+    astray = {file for item in items if (file := _file(item.nodeid)) not in ROLES and _shares(item, "roles")}
+    astray |= {file for item in items if (file := _file(item.nodeid)) in (*ROLES, *ALONE) and _shares(item, "suite")}
+    if astray:
+        raise pytest.UsageError(f"say in tests/conftest.py whose suite they share: {', '.join(sorted(astray))}")
     rank = {group: place for place, group in enumerate(LONG_FIRST)}
     items.sort(key=lambda item: rank.get(_group(item.nodeid).partition("::")[0], len(rank)))
 
