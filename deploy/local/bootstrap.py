@@ -160,7 +160,7 @@ def install_python_packages() -> None:
         run("make .venv", [uv, "venv", "-q", "--clear", "--no-project", "--python", sys.executable, str(VENV)])
     (VENV / "own.done").unlink(missing_ok=True)  # the next line removes them
     sync = [uv, "pip", "sync", "-q", "--require-hashes", "--python", str(VENV / "bin" / "python"), "requirements.lock"]
-    run("fetch Python packages, Java, Postgres and Node (about 200 MB the first time)", sync, download=True)
+    run("fetch Python packages, Java, Postgres and Node (about 250 MB the first time)", sync, download=True)
     stamp.write_text(fingerprint(made_of))
 
 
