@@ -14,7 +14,7 @@ from typing import Any, Final
 
 ROOT: Final = Path(__file__).parents[2]
 REPORTS: Final = ROOT / "reports" / "fuzz"
-OURS: Final = ("events", "web", "ingest", "connectors", "runtime")
+OURS: Final = ("events", "web", "ingest", "connectors", "runtime", "channels", "statuspage")
 HANGS_AFTER_S: Final = 5
 LONGEST: Final = 65_536
 MEMORY_MB: Final = 2048

@@ -87,5 +87,8 @@ SEEDS: Final[Mapping[str, Sequence[bytes]]] = {
     "signature": [b"1772334000\nv0=" + b"0" * 64 + b"\npayload=%7B%7D"],
     "token": _tokens(),
     "path": [b"/api/users/7/contacts/emails", b"/subscribers/manage/x.y", b"/status/shop/a%2Fb", b"//example.org"],
+    "words": [
+        b"{{alertSummary}} for {{ serviceName }} of <ada@example.org> [there](https://example.org/) **x** `y`\n\n- a\n- b"
+    ],
     "log_line": [b"Bearer il1api0123 ada@example.org https://user:pass@example.org/"],
 }

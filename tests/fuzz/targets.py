@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
+from channels.mail import masked, one_line
 from connectors.callbacks import is_signed, of_jira, of_slack
 from connectors.domain.labels import told_by
 from connectors.tokens import connector_of
@@ -22,9 +23,11 @@ from ingest.integrations import PARSERS
 from ingest.integrations.payloads import decoded
 from runtime.logs import redact
 from runtime.vault import Keyring, Unreadable
+from statuspage.domain import template
 from web.bodies import MAX_DEPTH, parse_json
 from web.errors import ApiError
 from web.forms import nest, rearranged, rows
+from web.markup import markdown, safe_link
 from web.paths import role_of
 from web.session import AnswerLinks, Sessions, SubscriberLinks, safe_next
 
@@ -172,6 +175,16 @@ def log_line(body: bytes) -> None:
     json.dumps(line, default=str)
 
 
+def words(body: bytes) -> None:
+    """Texts of others' making, where we fill them, mask them or show them."""
+    text = body.decode("utf-8", "replace")
+    template.unknown_placeholders(text)
+    assert template.filled(text, {}).encode() is not None
+    one_line(masked(text), 100).encode()
+    markdown.__wrapped__(text[:5000])
+    safe_link(text)
+
+
 def _parsed(body: bytes) -> Any:
     try:
         return parse_json(body)
@@ -207,6 +220,7 @@ TARGETS: Final[Mapping[str, Target]] = {
     "token": token,
     "path": path,
     "log_line": log_line,
+    "words": words,
 }
 
 CONTENT: Final = b'{"firstName": "Ada", "lastName": "Example", "email": "ada@example.org"}'

@@ -18,7 +18,7 @@ _SECRET_NAME = re.compile(
     r"secret|passw|token|authorization|cookie|credential|(integration|api|vault|people|routing|private|admin)_?keys?$",
     re.IGNORECASE,
 )
-_ADDRESS = re.compile(r"[\w.+%'-]+@[\w-]+(\.[\w-]+)+")
+_ADDRESS = re.compile(r"(?<![\w.+%'-])[\w.+%'-]++@[\w-]+(\.[\w-]+)+")
 _BEARER = re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]+", re.IGNORECASE)
 _USERINFO = re.compile(r"(?<=://)[^/\s@:]*:[^/\s@]+@")
 _KEY_OF_OURS = re.compile(r"\bil1(int|api)\w+")

@@ -30,7 +30,8 @@ PLACEHOLDERS: Final = (
     "escalationPolicyName",
 )
 """What a text may hold between double braces, as published."""
-_PLACE: Final = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+_PLACE: Final = re.compile(r"\{\{([^{}]*)\}\}")
+"""Spaces around a name are taken off afterwards: a pattern that did so would try every way to share them out."""
 
 
 @dataclass(frozen=True)
@@ -104,12 +105,13 @@ def evolve(state: State, event: Event) -> State:
 
 def unknown_placeholders(text: str) -> list[str]:
     """What stands between double braces and can never be filled, each once, in the order of the text."""
-    return [name for name in dict.fromkeys(_PLACE.findall(text)) if name not in PLACEHOLDERS]
+    names = dict.fromkeys(place.strip() for place in _PLACE.findall(text))
+    return [name for name in names if name not in PLACEHOLDERS]
 
 
 def filled(text: str, facts: Mapping[str, str]) -> str:
     """The text with its places filled; a fact that is not known leaves nothing behind. Facts are not filled again."""
-    return _PLACE.sub(lambda place: facts.get(place[1], ""), text)
+    return _PLACE.sub(lambda place: facts.get(place[1].strip(), ""), text)
 
 
 def render(template: TemplateChanged, facts: Mapping[str, str]) -> Rendered:
