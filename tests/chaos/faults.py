@@ -2,11 +2,12 @@
 
 import asyncio
 import errno
+import http.client
 import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,6 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import asyncpg
-import httpx
 import psutil
 
 from launcher.processes import Identity, family, free_port, is_alive, recall, signal_all
@@ -26,7 +26,7 @@ from tests.e2e.suite import eventually
 RELAY_LOCK: Final = 4_100_001
 LEADER: Final = "relay of "
 SERVERS: Final = ("kafka", "postgres")
-LOOK_S: Final = 0.05
+LOOK_S: Final = 0.1
 BACK_WITHIN_S: Final = 150.0
 WATCH_S: Final = 0.5
 
@@ -104,6 +104,8 @@ class Wrecker:
     """Does the harm. `replicas` may be killed too."""
 
     roles: Roles
+    flows_since: Callable[[float], bool]
+    """Whether an event that was sent after this instant became an alert."""
     replicas: Replicas | None = None
     faults: list[Fault] = field(default_factory=list)
 
@@ -125,8 +127,7 @@ class Wrecker:
         name, before = self._killed.pop(id(fault))
         _until(lambda: (now := self._runs(name)) is not None and now.pid != before.pid, f"{name}, started again")
         fault.ended = time.time()
-        _until(self.is_well, f"every role ready after the end of {name}")
-        fault.ready = time.time()
+        self.until_all_is_well(fault)
 
     @contextmanager
     def frozen(self, name: str) -> Iterator[Fault]:
@@ -134,8 +135,7 @@ class Wrecker:
             fault = self._begins(Fault("frozen", name, time.time()))
             yield fault
             fault.ended = time.time()
-        _until(self.is_well, f"every role ready after {name} stood still")
-        fault.ready = time.time()
+        self.until_all_is_well(fault)
 
     @contextmanager
     def away(self, name: str) -> Iterator[Fault]:
@@ -144,7 +144,14 @@ class Wrecker:
         with self.roles.away(name):
             yield fault
             fault.ended = time.time()
-        _until(self.is_well, f"every role ready after {name} was away")
+        self.until_all_is_well(fault)
+
+    def until_all_is_well(self, fault: Fault) -> None:
+        """Every process is ready, and what is sent now becomes alerts: a role says it is ready while it waits for a broker."""
+        what = f"after {fault.kind} {fault.target}"
+        _until(self.is_well, f"every role, ready {what}")
+        _until(lambda: self.flows_since(fault.ended), f"an alert of a later event {what}")
+        _until(self.is_well, f"every role, ready {what}")
         fault.ready = time.time()
 
     def is_well(self) -> bool:
@@ -212,10 +219,15 @@ def _ports_of(who: Identity | None) -> set[int]:
 
 
 def _is_ready(ops: str) -> bool:
+    """Asked often, of many, beside a load that must go on: with as little work as can be."""
+    connection = http.client.HTTPConnection(urlsplit(ops).netloc, timeout=5)
     try:
-        return httpx.get(f"{ops}/readyz", timeout=5, trust_env=False).status_code == 200
-    except httpx.TransportError:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
         return False
+    finally:
+        connection.close()
 
 
 def _until(look: Any, what: str) -> None:

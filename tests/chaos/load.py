@@ -96,6 +96,7 @@ class Load:
         self.script, self.rate = script, rate
         self.answers: list[Answer] = []
         self.sent = 0
+        self._begun = 0.0
         self._doors = [Door(port) for port in ports]
         self._over = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._send()), name="load")
@@ -112,9 +113,13 @@ class Load:
         self._over.set()
         self._thread.join()
 
+    def instant_of(self, number: int) -> float:
+        """When this event was to be sent, in seconds since the epoch."""
+        return self._begun + number / self.rate
+
     async def _send(self) -> None:
         loop = asyncio.get_running_loop()
-        begin = loop.time()
+        begin, self._begun = loop.time(), time.time()
         async with asyncio.TaskGroup() as group:
             for number in count():
                 if self._over.is_set():

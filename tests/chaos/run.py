@@ -87,7 +87,7 @@ def _kill(run: Trial, wish: Wish, targets: Sequence[str], count: int) -> None:
     chance = random.Random(wish.seed)
     order = [*targets, *(chance.choice(targets) for _ in range(max(0, count - len(targets))))][:count]
     for number, target in enumerate(order, 1):
-        time.sleep(chance.uniform(0.5, 3.0))
+        time.sleep(chance.uniform(0.5, 2.0))
         fault = run.wrecker.kill(target)
         run.wrecker.until_well(fault)
         say(f"  {number}/{count} kill {target}: all ready after {fault.ready - fault.began:.1f} s")
@@ -138,8 +138,7 @@ def full(run: Trial, _sink: Sink, wish: Wish) -> None:
         fault.note = f"the broker stopped after {died_after_s:.1f} s"
         time.sleep(wish.outage_s)
         fault.ended = time.time()
-    eventually(run.wrecker.is_well, 150, "every role ready after the disk had room again")
-    fault.ready = time.time()
+    run.wrecker.until_all_is_well(fault)
     _after(fault)
 
 

@@ -101,7 +101,12 @@ def trial(
         responder = stack.enter_context(Responder(roles.suite.api, script, tail.heard))
         load = stack.enter_context(Load(script, ports, rate))
         eventually(lambda: tail.heard.alerts, what="the first alert")
-        yield Trial(roles, script, load, tail, responder, Wrecker(roles, replicas), mails, calls)
+
+        def flows_since(instant: float) -> bool:
+            newest = next(reversed(tail.heard.alerts.values()))
+            return load.instant_of(int(newest.alert_key.rpartition("-")[2])) > instant
+
+        yield Trial(roles, script, load, tail, responder, Wrecker(roles, flows_since, replicas), mails, calls)
 
 
 def listed(suite: Suite, script: Script) -> Counter[Place]:
