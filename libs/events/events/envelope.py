@@ -127,11 +127,16 @@ _head = TypeAdapter(_Head)
 
 def place_of(body: bytes) -> tuple[str, int]:
     """The stream and version of an event whose type may be unknown. Raises `MalformedEvent`."""
+    return heading_of(body)[:2]
+
+
+def heading_of(body: bytes) -> tuple[str, int, str]:
+    """The stream, version and type of an event whose type may be unknown. Raises `MalformedEvent`."""
     try:
         head = _head.validate_json(body)
     except ValidationError as error:
         raise MalformedEvent(str(error)) from error
-    return head.subject, _version(head.id)
+    return head.subject, _version(head.id), head.type
 
 
 def _version(event_id: str) -> int:

@@ -147,6 +147,9 @@ class MemoryTransaction:
     async def history(self, stream: str) -> list[Line]:
         return list(self._events.get(stream, ()))
 
+    async def histories(self, streams: Iterable[str]) -> dict[str, list[Line]]:
+        return {stream: list(self._events[stream]) for stream in sorted(set(streams)) if self._events.get(stream)}
+
     async def append(self, lines: Sequence[Line], heads: Sequence[StreamRow]) -> None:
         for line in lines:
             self._insert(line)

@@ -128,6 +128,10 @@ class Transaction(Protocol):
         """All events of one stream, in order."""
         ...
 
+    async def histories(self, streams: Iterable[str]) -> dict[str, list[Line]]:
+        """All events of each of these streams, in order; streams without any are left out."""
+        ...
+
     async def append(self, lines: Sequence[Line], heads: Sequence[StreamRow]) -> None:
         """Append events, put them into the outbox in this order, and set the heads of their streams."""
         ...

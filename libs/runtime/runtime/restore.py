@@ -9,7 +9,7 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from events.envelope import Envelope, MalformedEvent, UnknownEvent, decode, place_of
+from events.envelope import Envelope, MalformedEvent, UnknownEvent, decode, heading_of
 from runtime.bookmarks import RESTORED
 from runtime.ports import Line, Place, PositionLost, Reader, Record, Unavailable
 from runtime.role import Background
@@ -145,19 +145,12 @@ def _line(record: Record) -> Line | None:
     if record.value is None:
         return None
     try:
-        stream, version = place_of(record.value)
+        stream, version, kind = heading_of(record.value)
     except MalformedEvent:
         return None
     if version == 0:
         return None
-    return Line(stream, version, record.topic, record.key, _type(record.value), record.value)
-
-
-def _type(body: bytes) -> str:
-    try:
-        return decode(body).type
-    except UnknownEvent as unknown:
-        return str(unknown)
+    return Line(stream, version, record.topic, record.key, kind, record.value)
 
 
 def _envelope(line: Line) -> Envelope | None:

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import asyncpg
@@ -18,6 +20,8 @@ LOCK = "select * from lock_streams($1)"
 PEEK = "select * from streams where stream = any($1) and version > 0"
 
 HISTORY = "select * from events where stream = $1 order by version"
+
+HISTORIES = "select * from events where stream = any($1) order by stream, version"
 
 # Numbers are given in the order of the lines, and while the streams are locked: a visible version n+1 implies a
 # visible n with a smaller number. The relay's order stands on this.
@@ -208,6 +212,10 @@ class PostgresTransaction:
 
     async def history(self, stream: str) -> list[Line]:
         return [line(row) for row in await self.sql.fetch(HISTORY, stream)]
+
+    async def histories(self, streams: Iterable[str]) -> dict[str, list[Line]]:
+        rows = await self.sql.fetch(HISTORIES, sorted(set(streams)))
+        return {stream: list(map(line, some)) for stream, some in groupby(rows, itemgetter("stream"))}
 
     async def append(self, lines: Sequence[Line], heads: Sequence[StreamRow]) -> None:
         try:

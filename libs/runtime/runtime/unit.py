@@ -71,6 +71,7 @@ class Unit:
         self.recalls = False
         """What is read now may have been decided before this ledger was restored: a stream that knows its cause passes it over."""
         self._causes: dict[str, set[str | None]] = {}
+        self._histories: Mapping[str, Sequence[Line]] = {}
 
     # -- streams
 
@@ -78,8 +79,12 @@ class Unit:
         """Lock these streams and know their states. Those already loaded are left as they are."""
         wanted = {kind.stream(number) for number in ids} - self._heads.keys()
         if wanted:
-            async for stream, head in breathing((await self.tx.lock(wanted)).items()):
+            heads = await self.tx.lock(wanted)
+            unread = [stream for stream, head in heads.items() if self._is_to_be_read(kind, head)]
+            self._histories = await self.tx.histories(unread) if unread else {}
+            async for stream, head in breathing(heads.items()):
                 await self.take(kind, stream, head)
+            self._histories = {}
 
     async def take(self, kind: Kind[S, C], stream: str, head: StreamRow) -> None:
         """Know a stream whose head is locked already (a tick's)."""
@@ -87,7 +92,7 @@ class Unit:
         self._kinds[stream] = kind
         self._states[stream] = await self._state(kind, head)
         if self.recalls and head.version:
-            self._causes[stream] = _causes(await self.tx.history(stream))
+            self._causes[stream] = _causes(await self._history(stream))
 
     async def peek(self, kind: Kind[S, C], ids: Iterable[int | str]) -> dict[str, Known[S]]:
         """States of streams of ours without locking them, by stream; what this unit has loaded is as it stands here."""
@@ -141,7 +146,17 @@ class Unit:
         if head.state is not None and head.state_rev == kind.state_rev:
             state: S = kind.codec.load(head.state)
             return state
-        return kind.decider.fold(_events(await self.tx.history(head.stream)))
+        return kind.decider.fold(_events(await self._history(head.stream)))
+
+    def _is_to_be_read(self, kind: Kind[Any, Any], head: StreamRow) -> bool:
+        """Whether the head alone does not say enough: its state is not kept, or its causes are asked for."""
+        is_kept = head.state is not None and head.state_rev == kind.state_rev
+        return head.version > 0 and (self.recalls or not is_kept)
+
+    async def _history(self, stream: str) -> Sequence[Line]:
+        """All events of a stream; where many are loaded, they were read at once."""
+        known = self._histories.get(stream)
+        return await self.tx.history(stream) if known is None else known
 
     def _known(self, stream: str) -> Known[Any]:
         return Known(self._states[stream], self._heads[stream].version)
