@@ -1,18 +1,20 @@
 """From events to tables: what ingest decided (in the deciding transaction), and what the other services said of its alerts.
 
-Both are set-wise where it pays, and idempotent: the timeline takes an event's id once, and everything else is set, not added,
+Both are set-wise, and idempotent: the timeline takes an event's id once, and everything else is set, not added,
 but for the count of repeats, which goes with its timeline entry.
 """
 
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any
 
 from events.core import Event
 from events.envelope import Envelope
 from events.escalator import (
     EscalationEnded,
+    EscalationEvent,
     EscalationHalted,
     EscalationLevelReached,
     EscalationResponderAdded,
@@ -102,8 +104,7 @@ async def project(sql: Any, decided: Sequence[Envelope]) -> None:
         await sql.executemany(CREATE, [_row(envelope, event) for envelope, event in created])
     news = await _tell(sql, [(event.alert, envelope) for envelope, event in told])
     told = [(envelope, event) for envelope, event in told if (event.alert, envelope.id) in news]
-    for _, event in told:
-        await _change(sql, event)
+    await _carry_out(sql, [(event.alert, change) for _, event in told for change in _changes(event)])
     if told:
         await sql.executemany(VERSION, [(event.alert, envelope.version) for envelope, event in told])
     await _note(sql, told, decided)
@@ -112,8 +113,8 @@ async def project(sql: Any, decided: Sequence[Envelope]) -> None:
 async def project_foreign(sql: Any, said: Sequence[Envelope]) -> None:
     """What other services said of our alerts; called inside the transaction that moves the reader's position."""
     await _tell(sql, [(alert, one) for one in said for alert in await _concerned(sql, one.event)])
-    for envelope in said:
-        await _climb(sql, envelope.event)
+    climbs = [envelope.event for envelope in said if isinstance(envelope.event, EscalationEvent)]
+    await _carry_out(sql, [(event.alert, change) for event in climbs for change in _climbed(event)])
 
 
 async def linked_alerts(sql: Any, incidents: Sequence[int]) -> list[int]:
@@ -144,29 +145,46 @@ def alerts_of(event: Event) -> tuple[int, ...]:
     return (alert,) if isinstance(alert, int) else ()
 
 
-async def _change(sql: Any, event: AlertEvent) -> None:
-    """What one event changes of its alert's row and responders; a new alert was put there before."""
+Change = tuple[str, tuple[Any, ...]]
+"""A statement and its values."""
+
+
+async def _carry_out(sql: Any, changes: Sequence[tuple[int, Change]]) -> None:
+    """Each alert's changes in their order. Different alerts' do not meet: what is first of each goes together, then what is
+    second; a statement goes once for all its values.
+    """
+    of_alert: dict[int, list[Change]] = {}
+    for alert, change in changes:
+        of_alert.setdefault(alert, []).append(change)
+    for turn in zip_longest(*(of_alert[alert] for alert in sorted(of_alert))):
+        together: dict[str, list[tuple[Any, ...]]] = {}
+        for statement, values in filter(None, turn):
+            together.setdefault(statement, []).append(values)
+        for statement, rows in together.items():
+            await sql.executemany(statement, rows)
+
+
+def _changes(event: AlertEvent) -> list[Change]:
+    """What one event changes of its alert's row, responders and comments; a new alert was put there before."""
     match event:
         case AlertRepeated():
-            await sql.execute(REPEATED, event.alert, event.count, event.received_at)
+            return [(REPEATED, (event.alert, event.count, event.received_at))]
         case AlertAccepted():
-            await sql.execute(ACCEPTED, event.alert, _json(event.by), event.at)
-            await _responds(sql, event.alert, event.by, event)
+            return [(ACCEPTED, (event.alert, _json(event.by), event.at)), *_responds(event.alert, event.by, event)]
         case AlertAnswerNoted(outcome="ALREADY_ACCEPTED"):
-            await _responds(sql, event.alert, event.by, event)
+            return _responds(event.alert, event.by, event)
         case AlertResolved():
-            await sql.execute(RESOLVED, event.alert, _json(event.by), event.at, event.reason)
+            return [(RESOLVED, (event.alert, _json(event.by), event.at, event.reason))]
         case AlertAssigned():
-            await sql.execute(PENDING_AGAIN, event.alert)
-            await sql.execute(ASSIGNED, event.alert, event.policy, event.user)
-            await sql.execute(NOBODY_YET, event.alert)
+            assigned = (ASSIGNED, (event.alert, event.policy, event.user))
+            return [(PENDING_AGAIN, (event.alert,)), assigned, (NOBODY_YET, (event.alert,))]
         case AlertEscalationRequested():
-            await sql.execute(PENDING_AGAIN, event.alert)
-            await sql.execute(ASKED_AGAIN, event.alert)
+            return [(PENDING_AGAIN, (event.alert,)), (ASKED_AGAIN, (event.alert,))]
         case AlertCommented():
-            await _comment(sql, event)
+            by = (event.creator, _json(event.by), event.resolve_comment, event.at)
+            return [(COMMENT, (event.comment, event.alert, event.content, *by))]
         case _:
-            pass
+            return []
 
 
 def _row(envelope: Envelope, event: AlertCreated) -> tuple[Any, ...]:
@@ -196,22 +214,8 @@ def _row(envelope: Envelope, event: AlertCreated) -> tuple[Any, ...]:
     )
 
 
-async def _comment(sql: Any, event: AlertCommented) -> None:
-    await sql.execute(
-        COMMENT,
-        event.comment,
-        event.alert,
-        event.content,
-        event.creator,
-        _json(event.by),
-        event.resolve_comment,
-        event.at,
-    )
-
-
-async def _responds(sql: Any, alert: int, by: Actor, event: AlertEvent) -> None:
-    if by.user is not None:
-        await sql.execute(RESPONDS, alert, by.user, event.at)
+def _responds(alert: int, by: Actor, event: AlertEvent) -> list[Change]:
+    return [] if by.user is None else [(RESPONDS, (alert, by.user, event.at))]
 
 
 async def _note(sql: Any, told: Sequence[tuple[Envelope, AlertEvent]], decided: Sequence[Envelope]) -> None:
@@ -263,27 +267,26 @@ def _signals(event: AlertEvent) -> tuple[tuple[str, ...], str, str]:
             return (), "", ""
 
 
-async def _climb(sql: Any, event: Event) -> None:
+def _climbed(event: EscalationEvent) -> list[Change]:
     """Who is asked, how far the climb is, and when it goes on."""
     match event:
         case EscalationStarted():
             levels = _json([level.model_dump() for level in event.levels])
-            await sql.execute(STARTED, event.alert, levels, event.begins_at)
+            return [(STARTED, (event.alert, levels, event.begins_at))]
         case EscalationLevelReached():
-            await sql.execute(REACHED, event.alert, event.level, event.next_at)
-            await _told(sql, event.alert, event.responders, event)
+            return [(REACHED, (event.alert, event.level, event.next_at)), _told(event.alert, event.responders, event)]
         case EscalationResponderAdded():
-            await _told(sql, event.alert, (event.responder,), event)
+            return [_told(event.alert, (event.responder,), event)]
         case EscalationEnded():
-            await sql.execute(ENDED, event.alert, "ENDED", event.reason)
+            return [(ENDED, (event.alert, "ENDED", event.reason))]
         case EscalationHalted():
-            await sql.execute(ENDED, event.alert, "HALTED", event.reason)
+            return [(ENDED, (event.alert, "HALTED", event.reason))]
         case _:
-            pass
+            return []
 
 
-async def _told(sql: Any, alert: int, responders: Sequence[Responder], event: Event) -> None:
-    await sql.execute(TOLD, alert, [responder.user for responder in responders], event.at)
+def _told(alert: int, responders: Sequence[Responder], event: Event) -> Change:
+    return TOLD, (alert, [responder.user for responder in responders], event.at)
 
 
 async def _tell(sql: Any, told: Sequence[tuple[int, Envelope]]) -> set[tuple[int, str]]:
