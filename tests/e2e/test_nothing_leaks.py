@@ -299,3 +299,14 @@ def _metrics(suite: Suite) -> dict[str, bytes]:
         for role, url in urls.items()
         for path in ("/metrics", "/readyz")
     }
+
+
+def test_a_secret_is_found_however_it_is_wrapped() -> None:
+    """Who finds nothing may have looked for nothing."""
+    planted = Planted()
+    secret = planted.new("a secret", "p@ss word-{}")
+    plain = secret.encode()
+    wrapped = [plain, b'{"x":"' + plain + b'"}', plain.hex().encode(), quote(secret, safe="").encode()]
+    wrapped += [base64.b64encode(b"user"[:length] + b":" + plain + b" and more") for length in range(4)]
+    assert all(planted.found_in("here", content) for content in wrapped)
+    assert planted.found_in("here", planted.mark.encode() + b" alone") == []
