@@ -4,6 +4,7 @@ python -m tests.chaos.run [SCENARIO …] [--kills 100] [--seed 1] [--rate 300]  
 """
 
 import argparse
+import logging
 import random
 import shutil
 import sys
@@ -221,6 +222,7 @@ def main(words: Sequence[str]) -> int:
         options.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
     wish = Wish(asked.kills, asked.seed, asked.rate, asked.repeats, asked.outage, asked.away)
     wanted = [name for name in SCENARIOS if not asked.scenarios or name in asked.scenarios]
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that the broker is away is known here
     folder = Path(tempfile.mkdtemp(prefix="alarum-chaos-"))
     reports = []
     for names in ([name for name in wanted if name != "disk"], [name for name in wanted if name == "disk"]):
