@@ -62,6 +62,7 @@ class Planted:
         return [f"{what} is in {where}" for what, form in self.forms() if form in content]
 
 
+@pytest.mark.soak
 def test_no_secret_key_or_address_leaves_the_vault(roles: Roles, monkeypatch: pytest.MonkeyPatch) -> None:
     suite, planted, exported = roles.suite, Planted(), _exports(monkeypatch)
     for name, value in read_env(suite.data_dir / "secrets.env").items():
