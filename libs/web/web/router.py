@@ -97,10 +97,12 @@ class Router:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _proxy(self, role: str, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = _Exchange(receive, send)
+        exchange, upstream = _Exchange(receive, send), self._upstreams[role]
+        headers = _onward(scope, self._trust_forwarded)
         try:
-            async with self._upstreams[role].connection() as connection:
-                await exchange.ask(self._upstreams[role], connection, scope, _onward(scope, self._trust_forwarded))
+            await exchange.read_first(scope)
+            async with upstream.connection() as connection:
+                await exchange.ask(upstream, connection, scope, headers)
                 self._watch(exchange, connection)
                 await exchange.answer(connection)
         except UpstreamFailed as error:
@@ -151,23 +153,27 @@ class _Exchange:
         self._receive, self._send = receive, send
         self.watching: asyncio.Task[None] | None = None
         self.started = self.is_left = self._is_over = False
+        self._has_body = self._more = False
+        self._body = b""
+
+    async def read_first(self, scope: Scope) -> None:
+        """What came of the body so far; no connection waits for a client that is slow to begin. Raises UpstreamFailed."""
+        self._has_body = self._more = _has_body(Headers(scope=scope))
+        if self._has_body:
+            await self._read()
 
     async def ask(self, upstream: Upstream, connection: Connection, scope: Scope, headers: RawHeaders) -> None:
         """Hand the request on. An answer that comes before its end ends it: the rest is not asked for. Raises UpstreamFailed."""
-        has_body = _has_body(Headers(scope=scope))
-        is_chunked = has_body and not any(name == b"content-length" for name, _ in headers)
+        is_chunked = self._has_body and not any(name == b"content-length" for name, _ in headers)
         target = _raw_path(scope).encode("latin-1")
         if scope["query_string"]:
             target += b"?" + scope["query_string"]
         head = upstream.request(scope["method"], target, headers, is_chunked=is_chunked)
-        more, body = has_body, b""
-        if more:
-            more, body = await self._more()
-        connection.begin(head + _framed(body, is_chunked), is_head_only=scope["method"] == "HEAD")
-        while more and connection.takes_more:
-            more, body = await self._more()
-            await connection.send(_framed(body, is_chunked))
-        if not more:
+        connection.begin(head + _framed(self._body, is_chunked), is_head_only=scope["method"] == "HEAD")
+        while self._more and connection.takes_more:
+            await self._read()
+            await connection.send(_framed(self._body, is_chunked))
+        if not self._more:
             await connection.send(b"0\r\n\r\n" if is_chunked else b"")
             connection.sent()
 
@@ -195,12 +201,12 @@ class _Exchange:
         if self.watching is not None:
             self.watching.cancel()
 
-    async def _more(self) -> tuple[bool, bytes]:
+    async def _read(self) -> None:
         message = await self._receive()
         if message["type"] == "http.disconnect":
             self.is_left = True
             raise UpstreamFailed("the client went away")
-        return message.get("more_body", False), message.get("body", b"")
+        self._more, self._body = message.get("more_body", False), message.get("body", b"")
 
 
 def _framed(body: bytes, is_chunked: bool) -> bytes:
