@@ -48,6 +48,11 @@ class Evidence:
         return found
 
     @cached_property
+    def source_of(self) -> Mapping[str, int]:
+        """Whose alert key it is: no two sources share one."""
+        return {key: source for source, key in self.sent}
+
+    @cached_property
     def alerts(self) -> Mapping[Place, list[int]]:
         """The alerts of each place, by what Kafka told."""
         found: dict[Place, list[int]] = defaultdict(list)
@@ -160,7 +165,8 @@ def nobody_is_told_twice(run: Evidence) -> Iterable[str]:
     again: Counter[int] = Counter()
     counted: set[tuple[str, float]] = set()
     for (address, key), mails in run.told.items():
-        if address not in run.script.told(_source_of(run, key), key):
+        source = run.source_of.get(key)
+        if source is None or address not in run.script.told(source, key):
             yield f"{address} was told of {key}, and was not to be"
         if len({mail.message_id for mail in mails}) > 1:
             yield f"{address} was told of {key} by {len({m.message_id for m in mails})} messages"
@@ -186,10 +192,6 @@ def cause_of(run: Evidence, mail: Mail) -> int | None:
         if fault.touches_mail and fault.began - AROUND_S <= mail.taken <= max(fault.ready, fault.began) + AROUND_S:
             return number
     return None
-
-
-def _source_of(run: Evidence, key: str) -> int:
-    return run.script.shot(int(key.rpartition("-")[2])).source
 
 
 # -- levels
