@@ -9,6 +9,7 @@ make bench ARGS=--long                              minutes for each row, large 
 import argparse
 import asyncio
 import json
+import subprocess
 import sys
 import time
 import traceback
@@ -27,6 +28,8 @@ from bench.suites import HOME, MINUTE_S, ROOT, STORM_WINDOW_S, CannotRun, Suite,
 from bench.usage import measured
 from bench.world import PEOPLE, SOURCES, made
 
+PARTS = "parts"
+ALL = (PARTS, *ROWS)
 NEED_MANY = {"messages", "cost", "million"}
 
 METHOD = (
@@ -63,7 +66,7 @@ def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="make bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--rows", type=_rows, default=None, help=f"some of {','.join(ROWS)}")
+    parser.add_argument("--rows", type=_rows, default=None, help=f"some of {','.join(ALL)}")
     parser.add_argument("--of", metavar="REF", help="a git ref to measure instead of the working tree")
     parser.add_argument("--against", metavar="REF", help="a git ref to compare it with")
     parser.add_argument("--rounds", type=int, help="how often each row runs; 1, or 2 with --against")
@@ -72,16 +75,16 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--output", help="where the JSON goes; reports/bench-<commit>.json")
     parser.add_argument("--keep", action="store_true", help="leave the data folders")
     asked = parser.parse_args()
-    asked.rows = asked.rows or [name for name in ROWS if asked.long or name not in LONG_ONLY]
+    asked.rows = asked.rows or [PARTS, *(name for name in ROWS if asked.long or name not in LONG_ONLY)]
     asked.rounds = asked.rounds or (2 if asked.against else 1)
     return asked
 
 
 def _rows(text: str) -> list[str]:
     names = text.split(",")
-    if unknown := [name for name in names if name not in ROWS]:
-        raise argparse.ArgumentTypeError(f"no row {', '.join(unknown)}; there are {', '.join(ROWS)}")
-    return [name for name in ROWS if name in names]
+    if unknown := [name for name in names if name not in ALL]:
+        raise argparse.ArgumentTypeError(f"no row {', '.join(unknown)}; there are {', '.join(ALL)}")
+    return [name for name in ALL if name in names]
 
 
 def _rates(text: str) -> tuple[int, ...]:
@@ -91,11 +94,14 @@ def _rates(text: str) -> tuple[int, ...]:
 async def _measure(versions: Sequence[Version], asked: argparse.Namespace) -> dict[str, Any]:
     before, pace, found = describe(), Pace(), list[Found]()
     async with AsyncExitStack() as stack:
+        if PARTS in asked.rows:
+            found += await asyncio.to_thread(_parts, versions, asked.rounds)
+        rows = [name for name in asked.rows if name != PARTS]
         benches = [
             await stack.enter_async_context(_running(version, pace, asked, HOME / f"data-{number}"))
-            for number, version in enumerate(versions)
+            for number, version in enumerate(versions if rows else ())
         ]
-        for name in asked.rows:
+        for name in rows:
             for turn in range(asked.rounds):
                 for bench in benches if turn % 2 == 0 else reversed(benches):
                     found += await _row(name, bench, turn)
@@ -110,6 +116,20 @@ async def _measure(versions: Sequence[Version], asked: argparse.Namespace) -> di
         "asked": {name: value for name, value in vars(asked).items() if name != "output"},
         "figures": [one.as_json() for one in found],
     }
+
+
+def _parts(versions: Sequence[Version], rounds: int) -> list[Found]:
+    """Single parts, alternating, each time in a process of that version's own."""
+    found = []
+    for turn in range(rounds):
+        for version in versions if turn % 2 == 0 else reversed(versions):
+            script = Path(__file__).parent / "parts.py"
+            done = subprocess.run([version.python, script], cwd=HOME, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise CannotRun(f"parts of {version.name}: {done.stderr}")
+            took = json.loads(done.stdout.splitlines()[-1])
+            found += [Found(version.name, turn, 0.0, Figure(PARTS, name, us, "µs of CPU")) for name, us in took.items()]
+    return found
 
 
 @asynccontextmanager
