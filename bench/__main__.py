@@ -20,7 +20,7 @@ from typing import Any
 
 import uvloop
 
-from bench.figures import Figure, Found, table
+from bench.figures import Figure, Found, said, table
 from bench.machine import describe
 from bench.rows import LONG_ONLY, ROWS, Bench, Pace
 from bench.sink import Sink
@@ -160,6 +160,9 @@ async def _row(name: str, bench: Bench, turn: int) -> list[Found]:
             )  # the other rows are worth their time all the same
             figures = [Figure(name, "failed", None)]
     say(f"{version}: {name} ({time.monotonic() - began:.0f} s, others took {used.others_cores:.2f} cores)")
+    for figure in figures:
+        if not figure.row.startswith("process "):
+            say(f"    {figure.row}: {figure.name} {said(figure.value, figure.unit)}")
     return [Found(version, turn, used.others_cores, figure) for figure in figures]
 
 

@@ -41,7 +41,7 @@ def table(found: Sequence[Found], versions: Sequence[str]) -> str:
         mine = [one for one in found if (one.figure.row, one.figure.name) == (row, name)]
         values = [_median([one.figure.value for one in mine if one.version == version]) for version in versions]
         unit, aim = mine[0].figure.unit, mine[0].figure.aim
-        cells = [row, name, *(_said(value, unit) for value in values), *([_ratio(values)] if compared else []), aim]
+        cells = [row, name, *(said(value, unit) for value in values), *([_ratio(values)] if compared else []), aim]
         lines.append(f"| {' | '.join(cells)} | {max(one.others for one in mine):.2f} |")
     return "\n".join(lines)
 
@@ -51,7 +51,8 @@ def _median(values: Sequence[float | None]) -> float | None:
     return median(known) if known else None
 
 
-def _said(value: float | None, unit: str) -> str:
+def said(value: float | None, unit: str) -> str:
+    """A value for people."""
     if value is None:
         return "–"
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
