@@ -140,16 +140,18 @@ from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::timestamptz[],
 """
 
 # First choose one delivery for each target and take the target (nobody waits: a target that another process is
-# choosing for is passed over), then look again at what that other process may have leased in between.
+# choosing for is passed over), then look again at what that other process may have leased in between. Which targets are
+# leased is asked once: asked of each delivery, a plan that was made while the table was small walks the target's others.
 CHOOSE = """
-with head as materialized (
+with leased as materialized (
+    select target from deliveries where leased_until > $1
+), head as materialized (
     select * from (
         select distinct on (target) id, target, lane > 0 as late,
             case when lane = 0 then -extract(epoch from created_at) else extract(epoch from created_at) end as age,
             case when lane = 0 then -id else id end as place
         from deliveries d
-        where not_before <= $1 and (leased_until is null or leased_until <= $1) and target <> all($2::text[])
-            and not exists (select from deliveries other where other.target = d.target and other.leased_until > $1)
+        where not_before <= $1 and target <> all($2::text[]) and target not in (select target from leased)
         order by target, late, age, place
     ) first
     order by late, age, place limit $3
