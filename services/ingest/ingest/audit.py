@@ -27,6 +27,7 @@ from ingest.audit_laws import (
     SAYS,
     STATUSPAGE,
     Books,
+    Heard,
     Item,
     Line,
     entries,
@@ -62,6 +63,8 @@ LATE_READER: Final = timedelta(seconds=120)
 LATE_CHECKS: Final = 3
 POST_S: Final = 10.0
 KEPT: Final = "audit"
+REWIND: Final = 200
+"""Records of each partition that a start reads again, to know what is said twice."""
 
 
 class Told(View):
@@ -83,10 +86,11 @@ class Told(View):
 
 
 class _Kept(BaseModel):
-    """A checkpoint: what waits, and up to where the topics were read for it."""
+    """A checkpoint: what waits, what ended before it was heard of, and up to where the topics were read for it."""
 
     places: list[tuple[str, int, int]]
     waiting: list[tuple[str, str, str, datetime, datetime | None]]
+    early: list[tuple[str, str]] = []
     at: datetime
 
 
@@ -116,6 +120,7 @@ class Auditor:
         self._grace = timedelta(seconds=settings.audit_grace_s)
         self._look_s = min(LOOK_S, settings.audit_grace_s / 4)
         self._next: dict[Place, int] = {}
+        self._heard = Heard()
         self._looks: tuple[Look, ...] = ()
         self._read: datetime | None = None
         self._said: dict[str, tuple[str, ...]] = {}
@@ -144,15 +149,16 @@ class Auditor:
     # -- reading
 
     async def assigned(self, places: Sequence[Place]) -> Mapping[Place, int]:
-        """Where it was; partitions that it never read begin at their end: what was before is not in its books."""
+        """A little before where it was; partitions that it never read begin at their end: what was before is not in its books."""
         await self._shell.opened.wait()
         ends = await self._shell.broker.end_offsets(HEARD)
         begins = await self._shell.broker.begin_offsets(HEARD)
+        rewind = 0 if self._next else REWIND
         kept = self._next or await self._restored()
         for place in places:
             at = kept.get(place, ends[place])
             self._next[place] = at if begins[place] <= at <= ends[place] else ends[place]
-        return {place: self._next[place] for place in places}
+        return {place: max(begins[place], self._next[place] - rewind) for place in places}
 
     async def revoked(self, places: Sequence[Place]) -> None:
         """Nobody else takes them: the group is this replica's own."""
@@ -175,14 +181,17 @@ class Auditor:
                 await asyncio.sleep(PAUSE_S)
 
     def _take(self, record: Record) -> None:
-        if record.offset < self._next.get(record.place, 0):
-            return
-        self._next[record.place] = record.offset + 1
+        is_in_our_books = record.offset < self._next.get(record.place, 0)
+        if not is_in_our_books:
+            self._next[record.place] = record.offset + 1
         try:
             received = decode_record(record, lambda _record, _unknown: None) if record.value is not None else None
         except MalformedEvent:  # whoever must handle it sets it aside, and that is told
             return
-        if received is not None:
+        if received is None:
+            return
+        is_news = self._heard.is_news(received.envelope.stream, received.envelope.version)
+        if is_news and not is_in_our_books:
             self.board.books.take(entries(received.envelope), self._shell.clock.now())
             took = self.board.trips.take(received.envelope.event)
             if took is not None:
@@ -227,7 +236,7 @@ class Auditor:
 
     async def _judge(self, now: datetime) -> None:
         board = self.board
-        board.books.forget_early(now - 4 * self._grace)
+        board.books.forget_early(min(now, self._read or now) - 4 * self._grace)
         board.missing = board.books.missing(board.lines, self._grace)
         board.missing |= {"readers": self._late_readers(), "check": self._late_check(now)}
         for account, number in board.books.open().items():
@@ -272,7 +281,8 @@ class Auditor:
         self._kept_at = now
         waiting = [(*key, item.closer, item.since, item.due) for key, item in self.board.books.waiting.items()]
         places = [(*place, at) for place, at in self._next.items()]
-        text = _Kept(places=places, waiting=waiting, at=self._shell.clock.now()).model_dump_json()
+        early = list(self.board.books.early)
+        text = _Kept(places=places, waiting=waiting, early=early, at=self._shell.clock.now()).model_dump_json()
         async with self._shell.ledger.begin() as tx:
             await tx.index_put(KEPT, {self._shell.settings.replica: text})
 
@@ -286,6 +296,7 @@ class Auditor:
         now = self._shell.clock.now()
         for account, number, closer, _since, due in kept.waiting:
             self.board.books.waiting[account, number] = Item(closer, now, due)
+        self.board.books.early |= dict.fromkeys(kept.early, now)
         return {(topic, partition): at for topic, partition, at in kept.places}
 
 

@@ -261,6 +261,24 @@ class Books:
         return number
 
 
+@dataclass
+class Heard:
+    """Which version of each stream was heard last, of those that were spoken of last: a relay that was killed says its last words again."""
+
+    most: int = 50_000
+    _versions: dict[str, int] = field(default_factory=dict)
+
+    def is_news(self, stream: str, version: int) -> bool:
+        """Whether it was not heard before; it is from now on. What has no version (a signal) is published once."""
+        if not version:
+            return True
+        before = self._versions.pop(stream, 0)
+        self._versions[stream] = max(before, version)
+        if len(self._versions) > self.most:
+            del self._versions[next(iter(self._versions))]
+        return version > before
+
+
 def is_missing(item: Item, line: Line, grace: timedelta) -> bool:
     """By position: the reader was past it a while ago. By time: it is long past, and nothing held the reader up since."""
     if item.due is None:

@@ -15,11 +15,12 @@ import pytest
 import pytest_asyncio
 
 from events.envelope import Envelope, decode, encode
+from events.escalator import EscalationEnded, EscalationStarted
 from events.ingest import AlertCreated, AlertResolved, SignalReceived, SourceChanged
 from events.topics import TOPICS
 from ingest import audit_views
 from ingest.app import shell_of, worker_parts
-from ingest.audit import Auditor, Told
+from ingest.audit import HEARD, Auditor, Told
 from ingest.keys import digest
 from ingest.migrations import MIGRATIONS
 from ingest.streams import SOURCE
@@ -41,6 +42,7 @@ from tests.backend import Backend
 PATIENCE_S = 60.0
 GRACE_S = 1.0
 READER = "ingest.worker"
+NOW = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
 
 
 @dataclass
@@ -157,6 +159,22 @@ class House:
         [written] = await self.shells[0].broker.producer.send([Message(signal.topic, signal.key, encode(envelope))])
         return written.topic, written.partition
 
+    async def publish(self, *envelopes: Envelope) -> None:
+        """Put these into their topics as a relay would."""
+        messages = [Message(one.event.topic, one.event.key, encode(one)) for one in envelopes]
+        await self.shells[0].broker.producer.send(messages)
+
+    async def second_auditor(self) -> Auditor:
+        """One that begins now, with the first one's checkpoint."""
+        assert self.auditor is not None
+        self.auditor._kept_at = float("-inf")
+        await self.auditor._keep()
+        await self.auditor.stop()
+        again = Auditor(await self._shell(), Told())
+        self.others = (*self.others, again)
+        await again.start()
+        return again
+
     async def passed_over(self, place: Place) -> None:
         """By hand: the worker's position is behind a record that it never handled."""
         ledger = self.shells[0].ledger
@@ -271,6 +289,49 @@ async def test_a_restarted_auditor_remembers_what_waits(house: House) -> None:
     again = Auditor(house.shells[0], Told())
     assert await again._restored() == auditor._next
     assert again.board.books.open()["signals"] == 1
+
+
+async def test_what_a_relay_says_again_after_it_was_done_opens_nothing(house: House) -> None:
+    """An alert is created and its escalation begins; the creation is published once more, also to an auditor that began since."""
+    auditor = house.auditor
+    assert auditor is not None
+    await house.know(1)
+    await house.post(1)
+
+    async def created() -> Sequence[Envelope]:
+        return [one for one in await house.said() if isinstance(one.event, AlertCreated) and one.event.source == 1]
+
+    await until(created)
+    [creation] = await created()
+    alert: dict[str, Any] = {"alert": creation.event.alert, "alert_version": 1, "at": NOW}  # type: ignore[attr-defined]
+    begun = EscalationStarted(levels=(), begins_at=NOW, **alert)
+    ended = EscalationEnded(reason="nobody", **alert)
+    await house.publish(Envelope(begun, begun.stream, 1, "escalator"), Envelope(ended, ended.stream, 2, "escalator"))
+
+    async def balances() -> bool:
+        return not any(auditor.board.books.open()[account] for account in ("escalations", "deadlines", "signals"))
+
+    await until(balances)
+    await house.publish(creation, Envelope(begun, begun.stream, 1, "escalator"))
+    later = await house.post(2)
+
+    async def read() -> bool:
+        return auditor._next.get(later, 0) > 0 and await caught_up(auditor)
+
+    async def caught_up(reader: Auditor) -> bool:
+        ends = await house.shells[0].broker.end_offsets(HEARD)
+        return all(reader._next.get(place, 0) >= end for place, end in ends.items())
+
+    await until(read)
+    open_now = dict(auditor.board.books.waiting)
+    assert ("escalations", creation.event.stream) not in open_now
+    assert ("deadlines", begun.stream) not in open_now
+
+    again = await house.second_auditor()
+    await until(lambda: caught_up(again))
+    await house.publish(creation)
+    await until(lambda: caught_up(again))
+    assert ("escalations", creation.event.stream) not in again.board.books.waiting
 
 
 REMOVED: Sequence[Mapping[str, tuple[str, str]]] = (

@@ -35,6 +35,7 @@ from ingest.audit_laws import (
     SIGNALS,
     WISHES,
     Books,
+    Heard,
     Line,
     entries,
     moved,
@@ -216,6 +217,18 @@ TRACK = Track(frozenset({"alerts.v1"}))
 
 def look(seconds: float, end: int) -> Look:
     return Look(later(seconds), {A: end, ("signals.v1", 0): 99})
+
+
+def test_what_was_heard_is_news_once_and_the_least_spoken_of_is_forgotten_first() -> None:
+    heard = Heard(most=2)
+    assert [heard.is_news("a", version) for version in (1, 2, 2, 1, 3)] == [True, True, False, False, True]
+    assert heard.is_news("b", 1)
+    assert not heard.is_news("a", 3)
+    assert heard.is_news("c", 1)  # b was spoken of longest ago
+    assert [heard.is_news(stream, 1) for stream in ("a", "c")] == [False, False]
+    assert heard.is_news("b", 1)
+    assert heard.is_news("a signal", 0)
+    assert heard.is_news("a signal", 0)
 
 
 def test_a_line_moves_only_when_what_a_reader_did_is_in_our_books() -> None:
