@@ -4,7 +4,7 @@ import asyncio
 import gc
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -38,12 +38,12 @@ from runtime.settings import Settings
 from runtime.shell import Shell, Wakes
 from runtime.subscription import Deciding
 from runtime.unit import Unit
-from tests.simulation.town import START, Disk, Mailbox, Town, _own_topics
+from tests.simulation.town import START, Disk, Mailbox, Nets, Town, _own_topics, nets
 from tests.simulation.weather import Doom, DoomedBroker, Outbox, Watch, Weather
 
 NET_S, SWEEP_S = 60.0, 30.0
 """The nets under wake-ups are wide here: they cost little, and whoever forgets to wake somebody is seen to be late."""
-NETS: Mapping[Any, Mapping[str, Any]] = {
+NETS: Nets = {
     relay: {"LOOK_AGAIN_S": NET_S, "LEAD_RETRY_S": SWEEP_S, "BEAT_S": NET_S, "FOLLOW_S": 0.1},
     subscription: {"POLL_S": NET_S, "LOOK_FOR_REPLAYS_S": 3600.0, "TELL_AT_LEAST_EVERY_S": 600.0},
     views: {"POLL_S": NET_S},
@@ -57,25 +57,17 @@ NETS: Mapping[Any, Mapping[str, Any]] = {
 @contextmanager
 def wide_nets_and_no_log() -> Iterator[None]:
     """While random nights are lived through, nothing else runs in the process; afterwards all is as it was."""
-    before = {module: {name: getattr(module, name) for name in names} for module, names in NETS.items()}
     logging = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(CRITICAL))
-    _set(NETS)
     gc.freeze()
     gc.disable()  # a night leaves little, and looking for it takes longer than living through it
     try:
-        yield
+        with nets(NETS):
+            yield
     finally:
         gc.enable()
         gc.unfreeze()
-        _set(before)
         structlog.configure(**logging)
-
-
-def _set(values: Mapping[Any, Mapping[str, Any]]) -> None:
-    for module, names in values.items():
-        for name, value in names.items():
-            setattr(module, name, value)
 
 
 @lru_cache(maxsize=8)

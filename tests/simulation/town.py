@@ -7,7 +7,8 @@ night of eight hours takes a second, and equal seeds tell equal stories.
 import asyncio
 import base64
 import hashlib
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -51,11 +52,16 @@ from runtime.unit import Unit
 
 T = TypeVar("T")
 
-# Sweeps are the nets under wake-ups. Slower ones change no story, they only make a night cheaper to live through.
-NETS_S = 10.0
-relay.LOOK_AGAIN_S = relay.LEAD_RETRY_S = relay.BEAT_S = NETS_S
-subscription.POLL_S = views.POLL_S = subscription.LOOK_FOR_REPLAYS_S = NETS_S
-ticks.SWEEP_S = deliveries.SWEEP_S = 3.0
+Nets = Mapping[Any, Mapping[str, Any]]
+NETS_S, SWEEP_S = 10.0, 3.0
+NETS: Nets = {
+    relay: {"LOOK_AGAIN_S": NETS_S, "LEAD_RETRY_S": NETS_S, "BEAT_S": NETS_S},
+    subscription: {"POLL_S": NETS_S, "LOOK_FOR_REPLAYS_S": NETS_S},
+    views: {"POLL_S": NETS_S},
+    ticks: {"SWEEP_S": SWEEP_S},
+    deliveries: {"SWEEP_S": SWEEP_S},
+}
+"""Sweeps are the nets under wake-ups. Slower ones change no story, they only make a night cheaper to live through."""
 
 PASSWORDS = Passwords()  # hashing is dear on purpose, and nobody signs in at night
 
@@ -65,9 +71,38 @@ DESKS: Mapping[str, Any] = {"accounts": accounts.app, "ingest": ingest.app, "esc
 STORY_TOPICS = ("alerts.v1", "escalations.v1", "notifications.v1")
 
 
+@contextmanager
+def nets(values: Nets) -> Iterator[None]:
+    """While these are spread nothing else may run in the process; afterwards all is as it was."""
+    before = {module: {name: getattr(module, name) for name in names} for module, names in values.items()}
+    _set(values)
+    try:
+        yield
+    finally:
+        _set(before)
+
+
+def _set(values: Nets) -> None:
+    for module, names in values.items():
+        for name, value in names.items():
+            setattr(module, name, value)
+
+
+def _wide_enough() -> Nets:
+    """Whoever has spread wider ones keeps them."""
+    return {
+        module: {name: max(getattr(module, name), value) for name, value in names.items()}
+        for module, names in NETS.items()
+    }
+
+
 def in_virtual_time(story: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a story in a loop whose clock jumps to the next timer when nothing is ready."""
-    loop: asyncio.AbstractEventLoop = async_solipsism.EventLoop()
+    with nets(_wide_enough()):
+        return _run(story, async_solipsism.EventLoop())
+
+
+def _run(story: Callable[[], Coroutine[Any, Any, T]], loop: asyncio.AbstractEventLoop) -> T:
     try:
         return loop.run_until_complete(story())
     finally:
