@@ -1,12 +1,14 @@
 """Somebody (or Terraform) sets everything up in one breath: what was written a moment ago is known everywhere."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from tests.e2e.suite import Suite, eventually
 
-PEOPLE = 100
+PEOPLE, HANDS = 100, 4
 
 
 def test_a_hundred_new_people_are_each_paged_without_a_pause_after_they_are_made(suite: Suite) -> None:
-    for number in range(PEOPLE):
+    def set_up(number: int) -> None:
         user = suite.user(f"backtoback{number}")
         schedule = suite.create(
             "/api/schedules",
@@ -20,6 +22,9 @@ def test_a_hundred_new_people_are_each_paged_without_a_pause_after_they_are_made
         policy = suite.policy(f"Back to back {number}", {"schedules": [{"id": schedule["id"]}]})
         source = suite.source(f"Back to back {number}", policy["id"])
         suite.event(source["integrationKey"], summary=f"Fire {number}", alertKey="fire")
+
+    with ThreadPoolExecutor(HANDS) as hands:
+        list(hands.map(set_up, range(PEOPLE)))
 
     def reached() -> dict[str, list[str]]:
         """Subjects by address, once everybody has a mail; the sink is asked once, not once for each."""

@@ -1,4 +1,4 @@
-"""A dozen kills within half a minute under 300 events a second, by what the sender heard and what lies in the mail sink."""
+"""A dozen kills within half a minute under load, by what the sender heard and what lies in the mail sink."""
 
 import os
 import random
@@ -17,7 +17,8 @@ from tests.chaos.stage import Cast, Stage
 from tests.chaos.trial import trial
 from tests.e2e.roles import Roles
 
-RATE = 300
+RATE = int(os.environ.get("CHAOS_RATE", "100"))
+"""Events a second; `make chaos` sends 300, for which nothing else may run beside it."""
 EVERY_S = 1.5
 PATIENCE_S = 60.0
 TARGETS = (

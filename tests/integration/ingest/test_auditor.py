@@ -38,6 +38,7 @@ from runtime.settings import Settings
 from runtime.shell import Shell
 from runtime.unit import NO_CAUSE
 from tests.backend import Backend
+from tests.topics import narrow
 
 PATIENCE_S = 60.0
 GRACE_S = 1.0
@@ -63,7 +64,7 @@ async def _for_real(backend: Backend, prefix: str, database: str) -> World:
     await migrate_database(database, "ingest", MIGRATIONS)
     made = KafkaBroker([backend.bootstrap], prefix)
     await made.start()
-    await made.create(TOPICS)
+    await made.create(narrow(TOPICS))
     await made.stop()
     KafkaProducer._alive.clear()
     broker = KafkaBroker([backend.bootstrap], prefix)  # all of this process' parts share it

@@ -23,6 +23,7 @@ from runtime.clock import SystemClock
 from runtime.ports import Message, Unavailable
 from runtime.views import Tail
 from tests.backend import Backend
+from tests.topics import narrow
 
 KEY = "il1int0123456789abcdef0123456789abcdef"
 RATE_PER_S = 200
@@ -93,7 +94,7 @@ class House:
 async def house(backend: Backend, topic_prefix: str) -> AsyncIterator[House]:
     broker = KafkaBroker([backend.bootstrap], topic_prefix)
     await broker.start()
-    await broker.create([SIGNALS, SOURCES])
+    await broker.create(narrow([SIGNALS, SOURCES]))
     keys = Keys()
     tail = Tail(Edge(broker, structlog.get_logger()), keys)
     await tail.start()

@@ -36,6 +36,7 @@ from runtime.subscription import Deciding, React
 from runtime.ticks import Ticks
 from tests.backend import Backend
 from tests.integration.machinery import echo
+from tests.topics import narrow
 
 PATIENCE_S = float(os.environ.get("ALARUM_PATIENCE_S", "60"))
 READER = "echo.worker"
@@ -114,7 +115,7 @@ class RealWorld:
 
     async def _make_topics(self) -> None:
         broker = await self.broker()
-        await broker.create([topic for topic in TOPICS if topic.name in echo.TOPICS])
+        await broker.create(narrow(topic for topic in TOPICS if topic.name in echo.TOPICS))
 
     async def ledger(self) -> Ledger:
         if not self._bases:
