@@ -17,6 +17,7 @@ from secrets import token_hex
 
 from aiokafka import AIOKafkaConsumer
 
+from tests.chaos.load import Door
 from tests.e2e.roles import Roles
 from tests.e2e.suite import Suite, eventually
 
@@ -101,30 +102,20 @@ class Story:
 
 
 class Sender:
-    """Posts events on connections that it keeps, as lean as can be: what sends must not be slower than what answers."""
+    """Posts events as lean as can be: what sends must not be slower than what answers."""
 
     def __init__(self, port: int, key: str) -> None:
-        self._port, self._key = port, key
-        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._door, self._key = Door(port), key
 
     async def post(self, alert_key: str) -> tuple[int, str]:
-        """The status, and the code of a refusal."""
+        """The status, and the code of a refusal. Nobody is left without an answer."""
         event = {"integrationKey": self._key, "eventType": "ALERT", "summary": "Frozen", "alertKey": alert_key}
-        body = json.dumps(event).encode()
-        reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection("127.0.0.1", self._port)
-        head = (
-            f"POST /api/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-        )
-        writer.write(head.encode() + b"\r\n" + body)
-        answer = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-        length = int(answer.partition("content-length: ")[2].partition("\r\n")[0])
-        said = json.loads(await reader.readexactly(length))
-        self._idle.append((reader, writer))
-        return int(answer.split(" ", 2)[1]), said.get("code", "")
+        status, code = await self._door.post(json.dumps(event).encode())
+        assert status, f"{alert_key}: {code}"
+        return status, code
 
     def close(self) -> None:
-        for _, writer in self._idle:
-            writer.close()
+        self._door.close()
 
 
 async def send_through_a_freeze(port: int, kafka: int, key: str) -> Story:

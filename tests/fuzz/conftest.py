@@ -2,7 +2,8 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -23,6 +24,14 @@ def suite(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with a_house(template, tmp_path_factory.mktemp("fuzz")) as running:
         yield running
     asyncio.run(_dropped(backend.dsn, prefix))
+
+
+@pytest.fixture
+def nothing_wrong(suite: Observed, ground: Mapping[str, Any]) -> Iterator[None]:
+    """Nothing died and nothing was set aside, once everything was read that came of it."""
+    suite.found_wrong()
+    yield
+    assert suite.in_the_end() == []
 
 
 async def _dropped(dsn: str, prefix: str) -> None:

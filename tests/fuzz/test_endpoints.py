@@ -53,7 +53,7 @@ STARTS: Final = (
     "/audit",
     "/sign-in",
 )
-pytestmark = pytest.mark.timeout(3600 if IS_LONG else 120)
+pytestmark = [pytest.mark.timeout(3600 if IS_LONG else 120), pytest.mark.usefixtures("nothing_wrong")]
 
 
 @pytest.fixture(scope="module")
@@ -83,14 +83,6 @@ def fine(suite: Observed, answer: httpx.Response, what: object) -> None:
     assert answer.status_code < 500, f"{said}; inside: {suite.found_wrong()}"
     if answer.request.url.path.startswith("/api/"):
         assert difference(answer.request.method, answer.request.url.path, answer) is None, said
-
-
-@pytest.fixture(autouse=True)
-def nothing_wrong(suite: Observed, ground: Mapping[str, Any]) -> Iterator[None]:
-    """Nothing died and nothing was set aside, once everything was read that came of it."""
-    suite.found_wrong()
-    yield
-    assert suite.in_the_end() == []
 
 
 def test_bodies_that_were_nearly_good(suite: Observed, ground: Mapping[str, Any]) -> None:

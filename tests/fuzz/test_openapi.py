@@ -47,14 +47,7 @@ OWN: Final = {
 }
 """Which of the ground's things a path's id is to name, by the step before it."""
 
-pytestmark = pytest.mark.timeout(3600 if IS_LONG else 120)
-
-
-@pytest.fixture(autouse=True)
-def nothing_wrong(suite: Observed, ground: Mapping[str, Any]) -> Iterator[None]:
-    suite.found_wrong()
-    yield
-    assert suite.in_the_end() == []
+pytestmark = [pytest.mark.timeout(3600 if IS_LONG else 120), pytest.mark.usefixtures("nothing_wrong")]
 
 
 def test_every_operation_answers_as_the_document_says(suite: Observed, ground: Mapping[str, Any]) -> None:
